@@ -1,0 +1,85 @@
+"""Everything that can go wrong, in the words of the domain.
+
+* BelongingsError
+  * NotFound
+    - UserNotFound
+    - ItemNotFound
+  * EmailTaken
+  * InvalidValue
+  * StaleVersion
+  * StorageUnavailable
+  * SchemaMismatch
+    - SchemaNewer
+
+``str(error)`` is a sentence for whoever asked; it never contains what they sent.
+"""
+
+
+class BelongingsError(Exception):
+    """The parent of all errors raised on purpose."""
+
+    message = "Something went wrong"
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class NotFound(BelongingsError):
+    """What was asked for does not exist."""
+
+
+class UserNotFound(NotFound):
+    message = "User not found"
+
+
+class ItemNotFound(NotFound):
+    message = "Item not found"
+
+
+class EmailTaken(BelongingsError):
+    """Another user has this address, by the rule of ``domain.users.canonical_email``."""
+
+    message = "Email already registered"
+
+
+class InvalidValue(BelongingsError):
+    """A value breaks an invariant: ``field`` names it, ``reason`` says which one."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(field, reason)
+        self.field = field
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.field} {self.reason}"
+
+
+class StaleVersion(BelongingsError):
+    """Somebody else changed or removed it after it was read; nothing was written."""
+
+    message = "Changed by somebody else in the meantime"
+
+
+class StorageUnavailable(BelongingsError):
+    """The database cannot be reached, is too slow, or is too busy; trying again may help.
+
+    ``reason`` is for the operator: what the database's driver said, in one line.
+    """
+
+    message = "The database is not available at the moment"
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class SchemaMismatch(BelongingsError):
+    """The database's schema is not the one this code was written for; the message says what to do."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.message = reason
+
+
+class SchemaNewer(SchemaMismatch):
+    """A newer version of this service has migrated the database; this one must not touch it."""
