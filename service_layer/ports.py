@@ -1,0 +1,167 @@
+"""The edge of the hexagon: what use cases need from the outside world.
+
+Every promise below has a test in ``tests/contract``, which runs on every adapter.
+"""
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from domain.items import Item
+from domain.users import User
+from service_layer.read_models import ItemView, Page, PageRequest, UserView
+
+
+class UserRepository(Protocol):
+    """The users, as one unit of work may change them."""
+
+    def add(self, user: User) -> None:
+        """Store a new user and give it its id.
+
+        :raises EmailTaken: another user has the same canonical address.
+        """
+
+    def get(self, user_id: int) -> User:
+        """The user, the same object each time; what is changed on it is written by ``commit``.
+
+        :raises UserNotFound: no user has this id.
+        """
+
+    def remove(self, user: User) -> None:
+        """Remove a user that this unit of work got or added, and all of their items."""
+
+
+class ItemRepository(Protocol):
+    """The items, as one unit of work may change them."""
+
+    def add(self, item: Item) -> None:
+        """Store a new item and give it its id.
+
+        :raises UserNotFound: its owner does not exist.
+        """
+
+    def get(self, item_id: int) -> Item:
+        """The item, the same object each time; what is changed on it is written by ``commit``.
+
+        :raises ItemNotFound: no item has this id.
+        """
+
+    def remove(self, item: Item) -> None:
+        """Remove an item that this unit of work got or added."""
+
+
+class Views(Protocol):
+    """What can be read. An answer shows one moment, and only what was committed by then.
+
+    Lists are in id order, which is total, so that no page repeats or misses a row.
+    """
+
+    def user(self, user_id: int) -> UserView | None:
+        """One user with the first items, or None."""
+
+    def users(self, page: PageRequest) -> Page[UserView]:
+        """A page of all users, each with their first items."""
+
+    def item(self, item_id: int) -> ItemView | None:
+        """One item, or None."""
+
+    def items(self, page: PageRequest) -> Page[ItemView]:
+        """A page of all items."""
+
+    def user_items(self, user_id: int, page: PageRequest) -> Page[ItemView] | None:
+        """A page of one user's items, or None where there is no such user."""
+
+
+class UnitOfWork(Protocol):
+    """All or nothing: what is done between ``with`` and ``commit`` happens at once or not at all.
+
+    Leaving the block without a commit discards everything, whether by an error or not.
+    Nobody sees uncommitted changes: not other units of work, and not ``views``, not even one's
+    own. Ids are given in ascending order and never given again, whatever is rolled back or
+    removed after a commit. Entities belong to the unit of work that got or added them and mean
+    nothing after it; let an error leave the block.
+
+    Two units of work that change the same entity never lose an update: the second waits for
+    the first and then sees its change, or is told by ``StaleVersion``.
+
+    Every method here and of the repositories and views raises ``StorageUnavailable`` where the
+    database cannot be reached in time; nothing was written then, unless ``commit`` raised it,
+    when it may have been.
+    """
+
+    @property
+    def users(self) -> UserRepository:
+        """The users; only between ``with`` and its end."""
+
+    @property
+    def items(self) -> ItemRepository:
+        """The items; only between ``with`` and its end."""
+
+    @property
+    def views(self) -> Views:
+        """The read side; at any time, without ``with``."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+
+    def commit(self) -> None:
+        """Make it so: when this returns, the changes are on disk and everybody sees them.
+
+        :raises StaleVersion: an entity was changed or removed by somebody else since it was read.
+        """
+
+
+class PasswordHasher(Protocol):
+    """Turns a password into what may be stored."""
+
+    def hash(self, password: str) -> str:
+        """A salted hash that only the same password verifies against; slow on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step of the schema's history that was run: ``direction`` is ``"up"`` or ``"down"``."""
+
+    direction: str
+    revision: str
+    title: str
+
+
+class Store(Protocol):
+    """The place where everything is kept, as its operator sees it."""
+
+    @property
+    def label(self) -> str:
+        """Where it is, for people to read; without secrets."""
+
+    @property
+    def one_process_only(self) -> str | None:
+        """Why several processes may not use it at once; None where they may."""
+
+    def migrate(self, revision: str = "head") -> list[Migration]:
+        """Bring the schema to a revision, up or down, and say what was run for it.
+
+        Processes that do this at once take turns, and one that was killed half-way can be run again.
+
+        :param revision: ``head``, ``base``, the name of a revision, or ``+n`` and ``-n`` steps.
+        :raises ValueError: there is no such revision.
+        """
+
+    def prepare(self) -> None:
+        """Make ready for use, once, before the first unit of work.
+
+        :raises SchemaMismatch: the schema is newer than this code.
+        """
+
+    def check(self) -> None:
+        """Return if requests can be served now.
+
+        :raises SchemaMismatch: it must be migrated first.
+        :raises StorageUnavailable: it cannot be reached.
+        """
+
+    def close(self) -> None:
+        """Give everything back; not to be used any more."""

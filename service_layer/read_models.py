@@ -1,0 +1,99 @@
+"""What readers get: plain data in the shape of the wire, filled without loading entities."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypedDict, TypeVar
+
+from domain.items import Item
+from domain.users import User
+
+EMBEDDED_ITEMS = 100
+"""A user is shown with this many of their items at most, the oldest ones."""
+
+PAGE_MAX = 100
+ID_MAX = 2**63 - 1
+
+
+class ItemView(TypedDict):
+    """An item as it is shown. The price is exact: twelve digits survive a double."""
+
+    title: str
+    description: str | None
+    price: float | None
+    id: int
+    owner_id: int | None
+
+
+class UserView(TypedDict):
+    """A user as they are shown, with their first ``EMBEDDED_ITEMS`` items in id order."""
+
+    email: str
+    id: int
+    is_active: bool
+    items: list[ItemView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRequest:
+    """Which part of a list is wanted.
+
+    :param limit: how many rows at most, 1 … 100.
+    :param skip: how many rows to pass over; costs as much as reading them.
+    :param after: only rows with a greater id than this; costs nothing.
+    :raises ValueError: one of them is out of bounds.
+    """
+
+    limit: int = PAGE_MAX
+    skip: int = 0
+    after: int = 0
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.limit <= PAGE_MAX and 0 <= self.skip <= ID_MAX and 0 <= self.after <= ID_MAX):
+            raise ValueError("a page is out of bounds")
+
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """A part of a list.
+
+    :param rows: in id order, at most as many as were asked for.
+    :param more: whether the list goes on behind them.
+    """
+
+    rows: Sequence[Row]
+    more: bool
+
+    @classmethod
+    def cut(cls, rows: Sequence[Row], limit: int) -> "Page[Row]":
+        """The page of ``limit`` rows, out of up to ``limit + 1`` that were read to see whether there are more."""
+        return cls(rows[:limit], len(rows) > limit)
+
+
+def user_view(user: User, items: list[ItemView] | None = None) -> UserView:
+    """A stored user as they are shown."""
+    return {
+        "email": user.email,
+        "id": _stored(user.id),
+        "is_active": user.is_active,
+        "items": items or [],
+    }
+
+
+def item_view(item: Item) -> ItemView:
+    """A stored item as it is shown."""
+    return {
+        "title": item.title,
+        "description": item.description,
+        "price": None if item.price is None else float(item.price),
+        "id": _stored(item.id),
+        "owner_id": item.owner_id,
+    }
+
+
+def _stored(id: int | None) -> int:
+    if id is None:
+        raise ValueError("only what a repository has stored has an id to show")
+    return id
