@@ -1,0 +1,1 @@
+"""How users and items are kept: in memory, and on SQL databases."""

@@ -1,0 +1,248 @@
+"""A real store that keeps everything in the memory of this process, and loses it with it.
+
+What is committed is one immutable ``_State``. A unit of work changes copies, and ``commit``
+puts a new state in the place of the old one, so that a reader always sees one moment. Writers
+queue, as they do on SQLite.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields, replace
+from itertools import count, islice
+from threading import Lock
+from types import TracebackType
+from typing import Generic, Self, TypeVar, cast
+
+from domain.errors import EmailTaken, ItemNotFound, StaleVersion, StorageUnavailable, UserNotFound
+from domain.items import Item
+from domain.users import User
+from service_layer.ports import Migration
+from service_layer.read_models import (
+    EMBEDDED_ITEMS,
+    ItemView,
+    Page,
+    PageRequest,
+    UserView,
+    item_view,
+    user_view,
+)
+
+Entity = TypeVar("Entity", User, Item)
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What is committed; the entities in here are never changed and never handed out."""
+
+    users: dict[int, User] = field(default_factory=dict)
+    items: dict[int, Item] = field(default_factory=dict)
+
+
+class InMemoryStore:
+    """Everything that is kept, and the queue of those who want to change it.
+
+    :param wait: for how many seconds a writer waits for the one before it.
+    """
+
+    label = "memory (lost when the service ends)"
+    one_process_only = "each would have a memory of its own"
+
+    def __init__(self, *, wait: float = 3.0) -> None:
+        self.state = _State()
+        self.user_ids = count(1)
+        self.item_ids = count(1)
+        self._writing = Lock()
+        self._wait = wait
+
+    def start_writing(self) -> None:
+        if not self._writing.acquire(timeout=self._wait):
+            raise StorageUnavailable(f"another writer held the store for {self._wait} s")
+
+    def stop_writing(self) -> None:
+        self._writing.release()
+
+    def migrate(self, revision: str = "head") -> list[Migration]:
+        return []
+
+    def prepare(self) -> None:
+        pass
+
+    def check(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class InMemoryUnitOfWork:
+    """A unit of work on an ``InMemoryStore``; it joins the queue of writers when it first needs to."""
+
+    def __init__(self, store: InMemoryStore) -> None:
+        self._store = store
+        self._writing = False
+        self.views = InMemoryViews(store)
+        self.users = InMemoryUserRepository(self, store.user_ids)
+        self.items = InMemoryItemRepository(self, store.item_ids)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+        self.users.held.clear()
+        self.items.held.clear()
+
+    def begin(self) -> None:
+        """Become the one writer, and see what has been committed until now."""
+        if not self._writing:
+            self._store.start_writing()
+            self._writing = True
+            self.users.rows = dict(self._store.state.users)
+            self.items.rows = dict(self._store.state.items)
+
+    def commit(self) -> None:
+        self.begin()
+        try:
+            self.users.flush()
+            self.items.flush()
+            self._store.state = _State(self.users.rows, self.items.rows)
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        if self._writing:
+            self._writing = False
+            self._store.stop_writing()
+
+
+class _Repository(Generic[Entity]):
+    """Entities of one kind: ``rows`` as this unit of work sees them, ``held`` those it handed out."""
+
+    def __init__(self, unit: InMemoryUnitOfWork, ids: Iterator[int]) -> None:
+        self.unit = unit
+        self.ids = ids
+        self.rows: dict[int, Entity] = {}
+        self.held: dict[int, Entity] = {}
+
+    def store(self, entity: Entity) -> None:
+        self.unit.begin()
+        entity.id = next(self.ids)
+        self.rows[entity.id] = replace(entity)
+        self.held[entity.id] = entity
+
+    def find(self, id: int) -> Entity | None:
+        self.unit.begin()
+        if id not in self.held and id in self.rows:
+            self.held[id] = replace(self.rows[id])
+        return self.held.get(id)
+
+    def remove(self, entity: Entity) -> None:
+        self.unit.begin()
+        self.expect_version(entity)
+        del self.rows[cast(int, entity.id)]
+        del self.held[cast(int, entity.id)]
+
+    def flush(self) -> None:
+        """Write the changes made on the entities that were handed out."""
+        for id, entity in self.held.items():
+            if id in self.rows and _values(self.rows[id]) == _values(entity):
+                continue
+            self.expect_version(entity)
+            entity.version += 1
+            self.rows[id] = replace(entity)
+
+    def expect_version(self, entity: Entity) -> None:
+        row = self.rows.get(cast(int, entity.id))
+        if row is None or row.version != entity.version:
+            raise StaleVersion
+
+
+class InMemoryUserRepository(_Repository[User]):
+    def add(self, user: User) -> None:
+        self.unit.begin()
+        if any(row.email_key == user.email_key for row in self.rows.values()):
+            raise EmailTaken
+        self.store(user)
+
+    def get(self, user_id: int) -> User:
+        user = self.find(user_id)
+        if user is None:
+            raise UserNotFound
+        return user
+
+    def remove(self, user: User) -> None:
+        super().remove(user)
+        items = self.unit.items
+        for id in [id for id, row in items.rows.items() if row.owner_id == user.id]:
+            del items.rows[id]
+            items.held.pop(id, None)
+
+
+class InMemoryItemRepository(_Repository[Item]):
+    def add(self, item: Item) -> None:
+        self.unit.begin()
+        self._expect_owner(item)
+        self.store(item)
+
+    def get(self, item_id: int) -> Item:
+        item = self.find(item_id)
+        if item is None:
+            raise ItemNotFound
+        return item
+
+    def flush(self) -> None:
+        for item in self.held.values():
+            self._expect_owner(item)
+        super().flush()
+
+    def _expect_owner(self, item: Item) -> None:
+        if item.owner_id is not None and item.owner_id not in self.unit.users.rows:
+            raise UserNotFound
+
+
+class InMemoryViews:
+    """Reads what is committed; each method looks at the state once."""
+
+    def __init__(self, store: InMemoryStore) -> None:
+        self._store = store
+
+    def user(self, user_id: int) -> UserView | None:
+        state = self._store.state
+        user = state.users.get(user_id)
+        return None if user is None else _with_items(user, state)
+
+    def users(self, page: PageRequest) -> Page[UserView]:
+        state = self._store.state
+        users = _cut(state.users.values(), page)
+        return Page([_with_items(user, state) for user in users.rows], users.more)
+
+    def item(self, item_id: int) -> ItemView | None:
+        item = self._store.state.items.get(item_id)
+        return None if item is None else item_view(item)
+
+    def items(self, page: PageRequest) -> Page[ItemView]:
+        items = _cut(self._store.state.items.values(), page)
+        return Page([item_view(item) for item in items.rows], items.more)
+
+    def user_items(self, user_id: int, page: PageRequest) -> Page[ItemView] | None:
+        state = self._store.state
+        if user_id not in state.users:
+            return None
+        items = _cut((item for item in state.items.values() if item.owner_id == user_id), page)
+        return Page([item_view(item) for item in items.rows], items.more)
+
+
+def _values(entity: User | Item) -> list[object]:
+    return [getattr(entity, each.name) for each in fields(entity)]
+
+
+def _with_items(user: User, state: _State) -> UserView:
+    items = (item_view(item) for item in state.items.values() if item.owner_id == user.id)
+    return user_view(user, list(islice(items, EMBEDDED_ITEMS)))
+
+
+def _cut(rows: Iterable[Entity], page: PageRequest) -> Page[Entity]:
+    """The page of rows that come in id order, as those of a state do: ids ascend and writers queue."""
+    wanted = islice((row for row in rows if cast(int, row.id) > page.after), page.skip, None)
+    return Page.cut(list(islice(wanted, page.limit + 1)), page.limit)

@@ -1,0 +1,1 @@
+"""Users and items on SQLite, PostgreSQL and MariaDB/MySQL, through SQLAlchemy."""

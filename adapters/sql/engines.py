@@ -1,0 +1,149 @@
+"""Engines: a database's writer and its readers, with what each database must be told."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+_DRIVERS = {
+    "sqlite": "sqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+}
+
+_AUTOCOMMIT: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
+"""For engines that only read: no transaction to begin, and none to end when a connection goes back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """``writer`` runs units of work, each in a transaction; ``reader`` runs views, each statement by itself."""
+
+    writer: Engine
+    reader: Engine
+
+    def dispose(self) -> None:
+        self.writer.dispose()
+        self.reader.dispose()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much of the database is used, and for how long anybody waits for it (in seconds).
+
+    :param readers: how many views can run at once.
+    :param writers: how many units of work can run at once; SQLite has one all the same.
+    :param pool_wait: to get a connection out of the pool.
+    :param connect_wait: to open a connection.
+    :param statement_wait: for a statement, and for somebody else's lock.
+    """
+
+    readers: int = 4
+    writers: int = 4
+    pool_wait: float = 3.0
+    connect_wait: int = 3
+    statement_wait: int = 5
+
+
+def parse_url(text: str) -> URL:
+    """The address of a database as people write it, with the driver that is installed.
+
+    :raises ValueError: no address, or a kind of database that is not supported; the message does
+        not repeat the text, which may hold a password.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError) as error:
+        raise ValueError("is not a database URL, such as postgresql://user:password@host/name") from error
+    kind = url.get_backend_name()
+    if kind not in _DRIVERS:
+        raise ValueError("must begin with sqlite://, postgresql://, mysql://, mariadb:// or memory://")
+    if kind != "sqlite" and not url.database:
+        raise ValueError("must end with the name of a database, such as postgresql://user:password@host/name")
+    return url.set(drivername=_DRIVERS[kind])
+
+
+def is_private(url: URL) -> bool:
+    """Whether this is SQLite's ``:memory:``, which ends with the process."""
+    return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
+
+
+def create_engines(url: URL, limits: Limits) -> Engines:
+    """A writer and a reader engine; nothing connects before it is used.
+
+    SQLite has one writer connection, so that writers queue fairly in its pool instead of polling
+    for the file's lock. Its ``:memory:`` is a file in a temporary folder, since a database in
+    memory proper has room for one connection only.
+    """
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url, limits)
+    arguments = _server_arguments(url, limits)
+    options: dict[str, Any] = {"connect_args": arguments, "pool_pre_ping": True}
+    return Engines(
+        create_engine(url, **options, **_pool(limits, limits.writers)),
+        create_engine(url, **options, **_pool(limits, limits.readers), **_AUTOCOMMIT),
+    )
+
+
+def _pool(limits: Limits, size: int) -> dict[str, Any]:
+    return {
+        "pool_size": size,
+        "max_overflow": 0,
+        "pool_timeout": limits.pool_wait,
+        "pool_use_lifo": True,
+        "hide_parameters": True,
+    }
+
+
+def _server_arguments(url: URL, limits: Limits) -> dict[str, Any]:
+    milliseconds = limits.statement_wait * 1000
+    if url.get_backend_name() == "postgresql":
+        arguments: dict[str, Any] = {
+            "connect_timeout": limits.connect_wait,
+            "application_name": "belongings",
+            "options": f"-c timezone=UTC -c statement_timeout={milliseconds} -c lock_timeout={milliseconds}"
+            f" -c idle_in_transaction_session_timeout={4 * milliseconds}",
+        }
+    else:
+        arguments = {
+            "charset": "utf8mb4",
+            "connect_timeout": limits.connect_wait,
+            "read_timeout": limits.statement_wait,
+            "write_timeout": limits.statement_wait,
+            "init_command": "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+            "sql_mode": "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO",
+        }
+    return {name: value for name, value in arguments.items() if name not in url.query}
+
+
+def _sqlite(url: URL, limits: Limits) -> Engines:
+    folder = tempfile.TemporaryDirectory(prefix="belongings-") if is_private(url) else None
+    if folder is not None:
+        url = url.set(database=str(Path(folder.name) / "memory.db"))
+    arguments = {"timeout": limits.statement_wait, "check_same_thread": False}
+    writer = create_engine(url, connect_args=arguments, **_pool(limits, 1))
+    reader = create_engine(url, connect_args=arguments, **_pool(limits, limits.readers), **_AUTOCOMMIT)
+
+    @event.listens_for(writer, "connect")
+    def start_writer(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # no transactions that nobody asked for: "begin" below starts them
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(writer, "begin")
+    def begin_immediate(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    @event.listens_for(reader, "connect")
+    def start_reader(connection: Any, _record: object) -> None:
+        connection.execute("PRAGMA query_only = ON")
+
+    if folder is not None:
+        event.listen(reader, "engine_disposed", lambda _engine: folder.cleanup())
+    return Engines(writer, reader)

@@ -1,0 +1,64 @@
+"""The write side: entities, loaded and stored by a session."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from adapters.sql.errors import in_domain_terms
+from adapters.sql.tables import users
+from domain.errors import EmailTaken, ItemNotFound, UserNotFound
+from domain.items import Item
+from domain.users import User
+
+
+class SqlAlchemyUserRepository:
+    """Asks before it inserts, so that a refusal costs no id; against a race the constraint decides."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, user: User) -> None:
+        with in_domain_terms():
+            if self._session.scalar(select(users.c.id).where(users.c.email_key == user.email_key)):
+                raise EmailTaken
+            self._session.add(user)
+            self._session.flush()
+
+    def get(self, user_id: int) -> User:
+        with in_domain_terms():
+            user = self._session.get(User, user_id)
+        if user is None:
+            raise UserNotFound
+        return user
+
+    def remove(self, user: User) -> None:
+        with in_domain_terms():
+            self._session.delete(user)
+            self._session.flush()
+
+
+class SqlAlchemyItemRepository:
+    """Asks before it inserts, so that a refusal costs no id; against a race the constraint decides."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, item: Item) -> None:
+        with in_domain_terms():
+            if item.owner_id is not None and not self._session.scalar(
+                select(users.c.id).where(users.c.id == item.owner_id)
+            ):
+                raise UserNotFound
+            self._session.add(item)
+            self._session.flush()
+
+    def get(self, item_id: int) -> Item:
+        with in_domain_terms():
+            item = self._session.get(Item, item_id)
+        if item is None:
+            raise ItemNotFound
+        return item
+
+    def remove(self, item: Item) -> None:
+        with in_domain_terms():
+            self._session.delete(item)
+            self._session.flush()

@@ -1,0 +1,71 @@
+"""A SQL database, as its operator sees it."""
+
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy import URL
+
+from adapters.sql.engines import Engines, is_private
+from adapters.sql.errors import in_domain_terms
+from adapters.sql.schema import current_revision, expect_current
+from adapters.sql.tables import map_domain
+from domain.errors import SchemaMismatch, SchemaNewer
+from service_layer.ports import Migration
+
+_SAFE_SQLITE = (3, 51, 3)  # the first in which a WAL file survives a write and a checkpoint at one moment
+
+
+class SqlStore:
+    """Maps the domain, and knows whether the database can be used."""
+
+    def __init__(self, url: URL, engines: Engines) -> None:
+        map_domain()
+        self._url = url
+        self._engines = engines
+
+    @property
+    def label(self) -> str:
+        return describe(self._url)
+
+    @property
+    def one_process_only(self) -> str | None:
+        if is_private(self._url):
+            return "each would have a database of its own"
+        if self._url.get_backend_name() == "sqlite" and sqlite3.sqlite_version_info < _SAFE_SQLITE:
+            return (
+                f"SQLite {sqlite3.sqlite_version} can corrupt its file when several write to it;"
+                f" 3.51.3 and newer do not, nor do PostgreSQL and MariaDB"
+            )
+        return None
+
+    def migrate(self, revision: str = "head") -> list[Migration]:
+        from adapters.sql.migrations import migrate  # Alembic takes its time to load, and most starts need none
+
+        return migrate(self._engines.writer.url, revision)
+
+    def prepare(self) -> None:
+        """Migrate an embedded database; leave one that others may use alone."""
+        try:
+            self.check()
+        except SchemaNewer:
+            raise
+        except SchemaMismatch:
+            if self._url.get_backend_name() != "sqlite":
+                raise
+            self.migrate()
+
+    def check(self) -> None:
+        with in_domain_terms():
+            expect_current(current_revision(self._engines.reader))
+
+    def close(self) -> None:
+        self._engines.dispose()
+
+
+def describe(url: URL) -> str:
+    """Where a database is, for people: without the password and without the options, which may hold one."""
+    if is_private(url):
+        return "SQLite in a temporary file (lost when the service ends)"
+    if url.get_backend_name() == "sqlite":
+        return f"SQLite {sqlite3.sqlite_version} file {Path(str(url.database)).resolve()}"
+    return url.set(query={}).render_as_string(hide_password=True)

@@ -1,0 +1,54 @@
+"""The tables, and how the domain's classes map to them."""
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, UniqueConstraint
+from sqlalchemy.orm import class_mapper, registry
+from sqlalchemy.orm.exc import UnmappedClassError
+
+from adapters.sql.types import Cents, ExactString, Id
+from domain.items import DESCRIPTION_MAX_LENGTH, TITLE_MAX_LENGTH, Item
+from domain.users import EMAIL_MAX_LENGTH, User
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("email", ExactString(EMAIL_MAX_LENGTH), nullable=False),
+    Column("email_key", ExactString(EMAIL_MAX_LENGTH), nullable=False),
+    Column("hashed_password", ExactString(255), nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    Column("version", Integer, nullable=False),
+    UniqueConstraint("email_key"),
+    sqlite_autoincrement=True,
+)
+
+items = Table(
+    "items",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("title", ExactString(TITLE_MAX_LENGTH), nullable=False),
+    Column("description", ExactString(DESCRIPTION_MAX_LENGTH)),
+    Column("price", Cents),
+    Column("owner_id", Id, ForeignKey("users.id", ondelete="CASCADE")),
+    Column("version", Integer, nullable=False),
+    Index(None, "owner_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+
+def map_domain() -> None:
+    """Map ``User`` and ``Item`` to their tables, once in the life of the process."""
+    try:
+        class_mapper(User)
+    except UnmappedClassError:
+        mapping = registry(metadata=metadata)
+        mapping.map_imperatively(User, users, version_id_col=users.c.version)
+        mapping.map_imperatively(Item, items, version_id_col=items.c.version)

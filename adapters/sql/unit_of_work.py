@@ -1,0 +1,37 @@
+"""The unit of work: one session, one transaction at a time, on the writer engine."""
+
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy.orm import Session
+
+from adapters.sql.engines import Engines
+from adapters.sql.errors import in_domain_terms
+from adapters.sql.repositories import SqlAlchemyItemRepository, SqlAlchemyUserRepository
+from adapters.sql.views import SqlAlchemyViews
+
+
+class SqlAlchemyUnitOfWork:
+    """Takes a connection with the first statement and gives it back with ``commit`` or the end of the block."""
+
+    def __init__(self, engines: Engines) -> None:
+        self._engines = engines
+        self.views = SqlAlchemyViews(engines.reader)
+
+    def __enter__(self) -> Self:
+        self._session = Session(self._engines.writer, expire_on_commit=False, autoflush=False)
+        self.users = SqlAlchemyUserRepository(self._session)
+        self.items = SqlAlchemyItemRepository(self._session)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # close() alone would hand back a connection whose COMMIT failed with its transaction still open
+        with in_domain_terms():
+            self._session.rollback()
+            self._session.close()
+
+    def commit(self) -> None:
+        with in_domain_terms():
+            self._session.commit()

@@ -1,0 +1,32 @@
+"""How Alembic reaches the database. No ``__init__.py`` beside this file: it would shadow the library."""
+
+from logging.config import fileConfig
+
+from alembic import context
+
+from adapters.sql.engines import parse_url
+from adapters.sql.migrations import exclusive_connection
+from adapters.sql.tables import metadata
+from entrypoints.settings import Settings
+
+config = context.config
+if config.config_file_name is not None:
+    fileConfig(config.config_file_name, disable_existing_loggers=False)
+
+url = config.attributes.get("url") or parse_url(Settings().database_url.get_secret_value())
+
+if context.is_offline_mode():
+    context.configure(url=url, target_metadata=metadata, literal_binds=True)
+    with context.begin_transaction():
+        context.run_migrations()
+else:
+    with exclusive_connection(url) as connection:
+        context.configure(
+            connection=connection,
+            target_metadata=metadata,
+            render_as_batch=connection.dialect.name == "sqlite",
+            user_module_prefix="types.",
+            on_version_apply=config.attributes.get("on_version_apply"),
+        )
+        with context.begin_transaction():
+            context.run_migrations()
