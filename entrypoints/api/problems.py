@@ -1,0 +1,120 @@
+"""The one table that knows HTTP: every error as a problem (RFC 9457, ``application/problem+json``)."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
+from pydantic import BaseModel
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+from domain.errors import (
+    BelongingsError,
+    EmailTaken,
+    InvalidValue,
+    ItemNotFound,
+    SchemaMismatch,
+    StaleVersion,
+    StorageUnavailable,
+    UserNotFound,
+)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER = "1"
+
+logger = logging.getLogger("belongings")
+
+_DOMAIN: dict[type[BelongingsError], tuple[int, str]] = {
+    UserNotFound: (404, "user-not-found"),
+    ItemNotFound: (404, "item-not-found"),
+    EmailTaken: (400, "email-taken"),
+    InvalidValue: (422, "invalid-request"),
+    StaleVersion: (409, "changed-meanwhile"),
+    StorageUnavailable: (503, "database-unavailable"),
+    SchemaMismatch: (503, "schema-mismatch"),
+}
+
+
+class InvalidPart(BaseModel):
+    """One thing that is wrong with a request."""
+
+    loc: list[str | int]
+    msg: str
+    type: str
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457). It never repeats what was sent."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+class InvalidRequest(Problem):
+    """What is wrong with the request, part by part."""
+
+    errors: list[InvalidPart]
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Answer every error of this application with a problem."""
+    app.add_exception_handler(BelongingsError, _domain_error)
+    app.add_exception_handler(RequestValidationError, _invalid_request)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def problem(status: int, detail: str, type: str | None = None, headers: Any = None, **more: Any) -> Response:
+    """An answer with a problem in it; without a ``type`` of its own, the status says it all."""
+    content = {
+        "type": f"urn:problem-type:belongings:{type}" if type else "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        **more,
+    }
+    return Response(to_json(content), status, headers, MEDIA_TYPE)
+
+
+def invalid(errors: list[dict[str, Any]]) -> Response:
+    """The 422 for a request with these parts wrong."""
+    return problem(422, "The request is not valid", "invalid-request", errors=errors)
+
+
+async def _domain_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, BelongingsError)
+    if isinstance(error, InvalidValue):
+        return invalid([{"loc": ["body", error.field], "msg": error.reason, "type": "value_error"}])
+    status, type = next(_DOMAIN[kind] for kind in error.__class__.__mro__ if kind in _DOMAIN)
+    if status != HTTPStatus.SERVICE_UNAVAILABLE:
+        return problem(status, str(error), type)
+    logger.error("%s: %s", error, getattr(error, "reason", type))
+    return problem(status, str(error), type, {"Retry-After": RETRY_AFTER})
+
+
+async def _invalid_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return invalid([{"loc": each["loc"], "msg": each["msg"], "type": each["type"]} for each in error.errors()])
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
+    return problem(error.status_code, error.detail, headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """All methods of this path; the router names those of the first route only."""
+    routes = iter_route_contexts(request.app.routes)
+    methods = [route.methods or () for route in routes if route.matches(request.scope)[0] is Match.PARTIAL]
+    return ", ".join(sorted({method for some in methods for method in some}))
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    return problem(500, "Something went wrong on our side; it has been logged")

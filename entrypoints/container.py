@@ -1,0 +1,67 @@
+"""The one place that knows every adapter, and picks them by the settings."""
+
+from dependency_injector import containers, providers
+from sqlalchemy import URL
+
+from adapters.in_memory import InMemoryStore, InMemoryUnitOfWork
+from adapters.password_hashing import Argon2PasswordHasher
+from adapters.sql.engines import Limits, create_engines, parse_url
+from adapters.sql.store import SqlStore
+from adapters.sql.unit_of_work import SqlAlchemyUnitOfWork
+from entrypoints.settings import Settings, WrongSetting, processors
+from service_layer.ports import PasswordHasher, Store, UnitOfWork
+
+
+def _url(settings: Settings) -> URL:
+    try:
+        return parse_url(settings.database_url.get_secret_value())
+    except ValueError as error:
+        raise WrongSetting(f"DATABASE_URL {error}") from None
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        readers=settings.threads,
+        writers=settings.threads + processors(),  # sign-ups run in threads of their own
+        pool_wait=settings.pool_wait,
+        connect_wait=settings.connect_wait,
+        statement_wait=settings.statement_wait,
+    )
+
+
+class Container(containers.DeclarativeContainer):
+    """What the entrypoints need, whatever keeps the data."""
+
+    settings = providers.Dependency(instance_of=Settings)
+    hasher: providers.Provider[PasswordHasher] = providers.Singleton(Argon2PasswordHasher)
+    store: providers.Provider[Store] = providers.AbstractSingleton(Store)
+    unit_of_work: providers.Provider[UnitOfWork] = providers.AbstractFactory(UnitOfWork)
+
+
+class InMemoryContainer(Container):
+    """For ``memory://``."""
+
+    store = providers.Singleton(InMemoryStore, wait=Container.settings.provided.pool_wait)
+    unit_of_work = providers.Factory(InMemoryUnitOfWork, store)
+
+
+class SqlContainer(Container):
+    """For every SQL database."""
+
+    url = providers.Singleton(_url, Container.settings)
+    limits = providers.Singleton(_limits, Container.settings)
+    engines = providers.Singleton(create_engines, url, limits)
+    store = providers.Singleton(SqlStore, url, engines)
+    unit_of_work = providers.Factory(SqlAlchemyUnitOfWork, engines)
+
+
+def build_container(settings: Settings) -> Container:
+    """The container for the database that the settings name.
+
+    :raises WrongSetting: ``DATABASE_URL`` names none.
+    """
+    if settings.database_url.get_secret_value() == "memory://":
+        return InMemoryContainer(settings=settings)
+    container = SqlContainer(settings=settings)
+    container.url()
+    return container

@@ -1,0 +1,83 @@
+"""Everything that can be set, from the environment or a ``.env`` file in the current folder."""
+
+import os
+from collections.abc import Iterator
+from typing import Annotated
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain.passwords import PASSWORD_MAX_LENGTH, PASSWORD_MIN_LENGTH
+
+PREFIX = "BELONGINGS_"
+_ENV_FILE = ".env"
+
+
+class WrongSetting(Exception):
+    """A setting cannot be used; the message is one line and does not repeat its value."""
+
+
+class Settings(BaseSettings):
+    """What each setting means stands beside it; ``belongings settings`` lists them all."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=_ENV_FILE, extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    database_url: Annotated[
+        SecretStr,
+        Field(
+            validation_alias="DATABASE_URL",
+            description="The database: sqlite:///file, postgresql://…, mysql://…, mariadb://…, or memory://",
+        ),
+    ] = SecretStr("sqlite:///belongings.db")
+    host: Annotated[str, Field(description="The address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="The port to listen on; 0 takes a free one")] = 8000
+    workers: Annotated[int, Field(ge=1, le=64, description="How many processes serve")] = 1
+    threads: Annotated[
+        int,
+        Field(ge=1, le=64, description="How many requests a process serves at once: its threads and connections"),
+    ] = 4
+    pool_wait: Annotated[
+        float, Field(gt=0, le=60, description="Seconds to wait for a free connection before answering 503")
+    ] = 3.0
+    connect_wait: Annotated[int, Field(ge=1, le=60, description="Seconds to wait for a new connection")] = 3
+    statement_wait: Annotated[int, Field(ge=1, le=60, description="Seconds to wait for a statement or a lock")] = 5
+    password_min_length: Annotated[
+        int,
+        Field(
+            ge=PASSWORD_MIN_LENGTH, le=PASSWORD_MAX_LENGTH, description="How many characters a new password must have"
+        ),
+    ] = PASSWORD_MIN_LENGTH
+
+
+def load_settings() -> Settings:
+    """The settings as they are now.
+
+    :raises WrongSetting: a value is out of its bounds, or a name with our prefix does not exist.
+    """
+    for name in _given_names():
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX).lower() not in Settings.model_fields:
+            raise WrongSetting(f"{name} is not a setting; see: belongings settings")
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = variable(str(first["loc"][0]))
+        raise WrongSetting(f"{name}: {first['msg']}") from None
+
+
+def variable(field: str) -> str:
+    """The environment variable that sets a field."""
+    return "DATABASE_URL" if field in ("database_url", "DATABASE_URL") else PREFIX + field.upper()
+
+
+def _given_names() -> Iterator[str]:
+    yield from (name.upper() for name in os.environ)
+    yield from (name.upper() for name in dotenv_values(_ENV_FILE))
+
+
+def processors() -> int:
+    """How many processors this process may run on: as many passwords are hashed at once."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
