@@ -1,0 +1,275 @@
+"""What a unit of work promises, on every adapter."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from threading import Barrier, Event, Thread
+
+import pytest
+
+from domain.errors import EmailTaken, ItemNotFound, StaleVersion, UserNotFound
+from domain.items import Item
+from domain.users import User
+from service_layer.ports import UnitOfWork
+from service_layer.read_models import PageRequest
+
+Units = Callable[[], UnitOfWork]
+
+
+def stored_user(units: Units, email: str = "a@example.com") -> int:
+    user = User(email=email, hashed_password="x")
+    with units() as uow:
+        uow.users.add(user)
+        uow.commit()
+    assert user.id is not None
+    return user.id
+
+
+def stored_item(units: Units, **values: object) -> int:
+    item = Item(**{"title": "Towel", **values})  # type: ignore[arg-type]  # the tests name the fields
+    with units() as uow:
+        uow.items.add(item)
+        uow.commit()
+    assert item.id is not None
+    return item.id
+
+
+def test_what_is_committed_is_there_for_the_next_unit_of_work(unit_of_work: Units) -> None:
+    user_id = stored_user(unit_of_work)
+    item_id = stored_item(unit_of_work, description="Big", price=Decimal("1.50"), owner_id=user_id)
+    with unit_of_work() as uow:
+        user, item = uow.users.get(user_id), uow.items.get(item_id)
+        assert (user.email, user.email_key, user.is_active, user.id) == (
+            "a@example.com",
+            "a@example.com",
+            True,
+            user_id,
+        )
+        assert (item.title, item.description, item.price, item.owner_id) == ("Towel", "Big", Decimal("1.50"), user_id)
+
+
+def test_leaving_without_a_commit_discards_everything(unit_of_work: Units) -> None:
+    with unit_of_work() as uow:
+        uow.users.add(User(email="a@example.com", hashed_password="x"))
+        uow.items.add(Item(title="Towel"))
+    assert not unit_of_work().views.users(PageRequest()).rows
+    assert not unit_of_work().views.items(PageRequest()).rows
+
+
+def test_an_error_discards_everything(unit_of_work: Units) -> None:
+    with pytest.raises(ZeroDivisionError), unit_of_work() as uow:
+        uow.items.add(Item(title="Towel"))
+        raise ZeroDivisionError
+    assert not unit_of_work().views.items(PageRequest()).rows
+
+
+def test_a_unit_of_work_can_be_used_again(unit_of_work: Units) -> None:
+    uow = unit_of_work()
+    for title in ("one", "two"):
+        with uow:
+            uow.items.add(Item(title=title))
+            uow.commit()
+    assert [item["title"] for item in uow.views.items(PageRequest()).rows] == ["one", "two"]
+
+
+def test_nobody_sees_what_is_not_committed_not_even_ones_own_views(unit_of_work: Units) -> None:
+    with unit_of_work() as uow:
+        uow.items.add(Item(title="Towel"))
+        assert not uow.views.items(PageRequest()).rows
+        assert not unit_of_work().views.items(PageRequest()).rows
+        uow.commit()
+        assert len(uow.views.items(PageRequest()).rows) == 1
+
+
+def test_changes_are_written_by_commit_and_counted(unit_of_work: Units) -> None:
+    item_id = stored_item(unit_of_work)
+    with unit_of_work() as uow:
+        uow.items.get(item_id).title = "Sieve"
+        uow.commit()
+    with unit_of_work() as uow:
+        item = uow.items.get(item_id)
+        assert (item.title, item.version) == ("Sieve", 2)
+
+
+def test_setting_what_was_there_is_no_change(unit_of_work: Units) -> None:
+    item_id = stored_item(unit_of_work)
+    with unit_of_work() as uow:
+        uow.items.get(item_id).title = "Towel"
+        uow.commit()
+        assert uow.items.get(item_id).version == 1
+
+
+def test_get_returns_the_same_object_each_time(unit_of_work: Units) -> None:
+    item_id = stored_item(unit_of_work)
+    with unit_of_work() as uow:
+        assert uow.items.get(item_id) is uow.items.get(item_id)
+
+
+def test_what_does_not_exist_is_not_found(unit_of_work: Units) -> None:
+    with unit_of_work() as uow:
+        with pytest.raises(UserNotFound):
+            uow.users.get(1_000_000)
+        with pytest.raises(ItemNotFound):
+            uow.items.get(1_000_000)
+
+
+@pytest.mark.parametrize("other", ["a@example.com", "A@Example.COM", "a@EXAMPLE.com"])
+def test_an_address_is_taken_in_any_case(unit_of_work: Units, other: str) -> None:
+    stored_user(unit_of_work)
+    with pytest.raises(EmailTaken), unit_of_work() as uow:
+        uow.users.add(User(email=other, hashed_password="y"))
+    assert len(unit_of_work().views.users(PageRequest()).rows) == 1
+
+
+def test_an_address_is_taken_within_one_unit_of_work(unit_of_work: Units) -> None:
+    with pytest.raises(EmailTaken), unit_of_work() as uow:
+        uow.users.add(User(email="a@example.com", hashed_password="x"))
+        uow.users.add(User(email="A@example.com", hashed_password="x"))
+
+
+def test_of_simultaneous_sign_ups_with_one_address_one_succeeds(unit_of_work: Units) -> None:
+    barrier, outcomes = Barrier(8), []
+
+    def sign_up() -> None:
+        barrier.wait()
+        try:
+            stored_user(unit_of_work)
+            outcomes.append("stored")
+        except EmailTaken:
+            outcomes.append("taken")
+
+    threads = [Thread(target=sign_up) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["stored"] + ["taken"] * 7
+
+
+def test_an_item_needs_an_owner_that_exists(unit_of_work: Units) -> None:
+    with pytest.raises(UserNotFound), unit_of_work() as uow:
+        uow.items.add(Item(title="Towel", owner_id=1_000_000))
+    assert not unit_of_work().views.items(PageRequest()).rows
+
+
+def test_an_owner_can_come_with_the_item(unit_of_work: Units) -> None:
+    user = User(email="a@example.com", hashed_password="x")
+    with unit_of_work() as uow:
+        uow.users.add(user)
+        uow.items.add(Item(title="Towel", owner_id=user.id))
+        uow.commit()
+    assert user.id is not None
+    found = unit_of_work().views.user(user.id)
+    assert found is not None
+    assert [item["title"] for item in found["items"]] == ["Towel"]
+
+
+def test_an_item_cannot_be_given_to_nobody_there_is(unit_of_work: Units) -> None:
+    item_id = stored_item(unit_of_work)
+    with pytest.raises(UserNotFound), unit_of_work() as uow:
+        uow.items.get(item_id).owner_id = 1_000_000
+        uow.commit()
+
+
+def test_removing_an_item_leaves_its_owner(unit_of_work: Units) -> None:
+    user_id = stored_user(unit_of_work)
+    item_id = stored_item(unit_of_work, owner_id=user_id)
+    with unit_of_work() as uow:
+        uow.items.remove(uow.items.get(item_id))
+        uow.commit()
+    assert unit_of_work().views.item(item_id) is None
+    assert unit_of_work().views.user(user_id) is not None
+
+
+def test_removing_a_user_removes_their_items_and_no_others(unit_of_work: Units) -> None:
+    user_id, other_id = stored_user(unit_of_work), stored_user(unit_of_work, "b@example.com")
+    gone, kept = stored_item(unit_of_work, owner_id=user_id), stored_item(unit_of_work, owner_id=other_id)
+    with unit_of_work() as uow:
+        uow.users.remove(uow.users.get(user_id))
+        uow.commit()
+    views = unit_of_work().views
+    assert (views.user(user_id), views.item(gone)) == (None, None)
+    assert views.item(kept) is not None
+
+
+def test_ids_ascend_and_never_come_back(unit_of_work: Units) -> None:
+    first, second = stored_item(unit_of_work), stored_item(unit_of_work)
+    with unit_of_work() as uow:
+        uow.items.remove(uow.items.get(second))
+        uow.commit()
+    third = stored_item(unit_of_work)
+    assert first < second < third
+    one = stored_user(unit_of_work)
+    with unit_of_work() as uow:
+        uow.users.remove(uow.users.get(one))
+        uow.commit()
+    assert stored_user(unit_of_work) > one
+
+
+def test_a_refused_sign_up_costs_no_id(unit_of_work: Units) -> None:
+    first = stored_user(unit_of_work)
+    with pytest.raises(EmailTaken):
+        stored_user(unit_of_work)
+    with pytest.raises(UserNotFound):
+        stored_item(unit_of_work, owner_id=1_000_000)
+    assert stored_user(unit_of_work, "b@example.com") == first + 1
+
+
+def test_who_writes_over_a_newer_version_is_told(unit_of_work: Units) -> None:
+    item_id = stored_item(unit_of_work)
+    with unit_of_work() as slow:
+        item = slow.items.get(item_id)
+        slow.commit()  # the transaction ends, the entity stays
+        with unit_of_work() as quick:
+            quick.items.get(item_id).title = "Sieve"
+            quick.commit()
+        item.title = "Spoon"
+        with pytest.raises(StaleVersion):
+            slow.commit()
+    found = unit_of_work().views.item(item_id)
+    assert found is not None
+    assert found["title"] == "Sieve"
+
+
+@pytest.mark.parametrize("change", [True, False])
+def test_who_writes_over_what_was_removed_is_told(unit_of_work: Units, change: bool) -> None:
+    item_id = stored_item(unit_of_work)
+    with unit_of_work() as slow:
+        item = slow.items.get(item_id)
+        slow.commit()
+        with unit_of_work() as quick:
+            quick.items.remove(quick.items.get(item_id))
+            quick.commit()
+        with pytest.raises(StaleVersion):
+            if change:
+                item.title = "Spoon"
+            else:
+                slow.items.remove(item)
+            slow.commit()
+
+
+def test_two_writers_of_one_item_lose_no_update(unit_of_work: Units) -> None:
+    item_id = stored_item(unit_of_work, title="0")
+    barrier = Barrier(4)
+
+    def increment() -> None:
+        barrier.wait()
+        for _ in range(10):
+            done = Event()
+            while not done.is_set():
+                try:
+                    with unit_of_work() as uow:
+                        item = uow.items.get(item_id)
+                        item.title = str(int(item.title) + 1)
+                        uow.commit()
+                    done.set()
+                except StaleVersion:
+                    pass
+
+    threads = [Thread(target=increment) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = unit_of_work().views.item(item_id)
+    assert found is not None
+    assert found["title"] == "40"

@@ -1,0 +1,173 @@
+"""What the views promise, on every adapter."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+
+from domain.items import Item
+from domain.users import User
+from service_layer.ports import UnitOfWork
+from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX, PageRequest
+
+Units = Callable[[], UnitOfWork]
+
+
+def fill(units: Units, *, users: int = 0, items: int = 0, each: int = 0) -> tuple[list[int], list[int]]:
+    """Users with ``each`` items, and items of nobody; their ids."""
+    people = [User(email=f"user{n}@example.com", hashed_password="x") for n in range(users)]
+    with units() as uow:
+        for user in people:
+            uow.users.add(user)
+        things = [Item(title=f"{user.id}/{n}", owner_id=user.id) for n in range(each) for user in people]
+        things += [Item(title=str(n)) for n in range(items)]
+        for item in things:
+            uow.items.add(item)
+        uow.commit()
+    return [user.id or 0 for user in people], [item.id or 0 for item in things]
+
+
+def test_an_item_is_shown_with_all_of_its_fields(unit_of_work: Units) -> None:
+    user = User(email="a@example.com", hashed_password="secret")
+    with unit_of_work() as uow:
+        uow.users.add(user)
+        item = Item(title="Towel", description="Big", price=Decimal("0.10"), owner_id=user.id)
+        uow.items.add(item)
+        uow.commit()
+    assert item.id is not None
+    assert user.id is not None
+    shown = {"title": "Towel", "description": "Big", "price": 0.1, "id": item.id, "owner_id": user.id}
+    views = unit_of_work().views
+    assert str(views.item(item.id)) == str(shown)  # the fields in the order of the wire
+    assert str(views.user(user.id)) == str(
+        {"email": "a@example.com", "id": user.id, "is_active": True, "items": [shown]}
+    )
+
+
+def test_what_is_not_there_is_none(unit_of_work: Units) -> None:
+    views = unit_of_work().views
+    for id in (1, ID_MAX):
+        assert views.user(id) is None
+        assert views.item(id) is None
+        assert views.user_items(id, PageRequest()) is None
+
+
+def test_empty_lists_are_empty(unit_of_work: Units) -> None:
+    views = unit_of_work().views
+    for page in (views.users(PageRequest()), views.items(PageRequest())):
+        assert (list(page.rows), page.more) == ([], False)
+
+
+def test_a_user_without_items_is_not_nobody(unit_of_work: Units) -> None:
+    ((user_id,), _) = fill(unit_of_work, users=1)
+    page = unit_of_work().views.user_items(user_id, PageRequest())
+    assert page is not None
+    assert (list(page.rows), page.more) == ([], False)
+    beyond = unit_of_work().views.user_items(user_id, PageRequest(skip=5, after=5))
+    assert beyond is not None
+    assert not beyond.rows
+
+
+@pytest.mark.parametrize(
+    ("page", "expected", "more"),
+    [
+        (PageRequest(), slice(0, 7), False),
+        (PageRequest(limit=7), slice(0, 7), False),
+        (PageRequest(limit=6), slice(0, 6), True),
+        (PageRequest(limit=2, skip=3), slice(3, 5), True),
+        (PageRequest(limit=2, skip=5), slice(5, 7), False),
+        (PageRequest(skip=7), slice(7, 7), False),
+        (PageRequest(skip=ID_MAX), slice(7, 7), False),
+        (PageRequest(after=ID_MAX), slice(7, 7), False),
+    ],
+)
+def test_lists_are_cut_where_they_are_asked_to_be(
+    unit_of_work: Units, page: PageRequest, expected: slice, more: bool
+) -> None:
+    users, items = fill(unit_of_work, users=7, items=7)
+    views = unit_of_work().views
+    assert [user["id"] for user in views.users(page).rows] == users[expected]
+    assert [item["id"] for item in views.items(page).rows] == items[expected]
+    assert (views.users(page).more, views.items(page).more) == (more, more)
+
+
+def test_following_after_shows_every_row_once_and_in_order(unit_of_work: Units) -> None:
+    (users, items) = fill(unit_of_work, users=3, each=4)
+    views, seen, after, more = unit_of_work().views, [], 0, True
+    while more:
+        page = views.items(PageRequest(limit=5, after=after))
+        seen += [item["id"] for item in page.rows]
+        after, more = seen[-1], page.more
+    assert seen == items
+    own = views.user_items(users[1], PageRequest(limit=2, skip=1, after=items[1]))
+    assert own is not None
+    assert [item["title"] for item in own.rows] == [f"{users[1]}/{n}" for n in (2, 3)]
+    assert not own.more
+
+
+def test_a_user_is_shown_with_their_first_items_only(unit_of_work: Units) -> None:
+    (users, _) = fill(unit_of_work, users=2, each=EMBEDDED_ITEMS + 2, items=1)
+    views = unit_of_work().views
+    listed = views.users(PageRequest()).rows[1]
+    assert views.user(users[1]) == listed
+    assert [item["title"] for item in listed["items"]] == [f"{users[1]}/{n}" for n in range(EMBEDDED_ITEMS)]
+    assert all(one["id"] < other["id"] for one, other in pairwise(listed["items"]))
+    rest = views.user_items(users[1], PageRequest(after=listed["items"][-1]["id"]))
+    assert rest is not None
+    assert len(rest.rows) == 2
+
+
+PRICES = ["0.00", "0.01", "0.10", "0.29", "1.15", "4.35", "1.10", "9999999999.99", "1234567890.12"]
+
+
+@pytest.mark.parametrize("price", PRICES)
+def test_prices_are_shown_exactly(unit_of_work: Units, price: str) -> None:
+    with unit_of_work() as uow:
+        item = Item(title="Towel", price=Decimal(price))
+        uow.items.add(item)
+        uow.commit()
+    shown = unit_of_work().views.item(item.id or 0)
+    assert shown is not None
+    assert Decimal(repr(shown["price"])) == Decimal(price)
+    with unit_of_work() as uow:
+        assert uow.items.get(item.id or 0).price == Decimal(price)
+
+
+TEXTS = [
+    "😀 𝔘𝔫𝔦𝔠𝔬𝔡𝔢",
+    "e\u0301 is not \u00e9 here",
+    "\u00e9",
+    "ß ẞ ss",
+    "ı I İ i",
+    "ｆｕｌｌ",
+    "trailing blanks  ",
+    "  leading",
+    "tab\tline\nreturn\r\u2028\u200b\ufeff",
+    "'; DROP TABLE users; --",
+    "%s %(x)s {} \\ \\' \" ` :name ?",
+    "\u0001\u007f\u0085\uffff\U0010ffff",
+    "x" * 255,
+    "😀" * 255,
+]
+
+
+@pytest.mark.parametrize("title", TEXTS)
+def test_text_comes_back_as_it_was_given(unit_of_work: Units, title: str) -> None:
+    with unit_of_work() as uow:
+        item = Item(title=title, description=title * 39)
+        uow.items.add(item)
+        uow.commit()
+    shown = unit_of_work().views.item(item.id or 0)
+    assert shown is not None
+    assert (shown["title"], shown["description"]) == (title, title * 39)
+
+
+def test_a_description_of_the_greatest_length_is_kept(unit_of_work: Units) -> None:
+    with unit_of_work() as uow:
+        item = Item(title="Towel", description="😀" * 10_000)
+        uow.items.add(item)
+        uow.commit()
+    shown = unit_of_work().views.item(item.id or 0)
+    assert shown is not None
+    assert shown["description"] == "😀" * 10_000
