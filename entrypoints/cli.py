@@ -5,6 +5,7 @@ What only some commands need is imported inside them, so that ``--help`` is quic
 
 import socket
 import sys
+from contextlib import suppress
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -62,8 +63,9 @@ def serve(
     listener = _listen(host or settings.host, settings.port if port is None else port)
     address, port = listener.getsockname()[:2]
     shown = f"[{address}]" if ":" in address else address
-    out.print(f"Belongings listens on http://{shown}:{port} (see /docs) and keeps its data in {store.label}")
-    _run(listener, workers, reload)
+    with suppress(KeyboardInterrupt):
+        out.print(f"Belongings listens on http://{shown}:{port} (see /docs) and keeps its data in {store.label}")
+        _run(listener, workers, reload)
 
 
 @app.command()
@@ -118,6 +120,8 @@ def _prepare(store: Any) -> None:
     except SchemaNewer as error:
         _stop(f"{store.label}: {error}")
     except (SchemaMismatch, StorageUnavailable) as error:
+        if store.embedded:
+            _stop(f"{store.label}: {_reason(error)}")
         err.print(f"belongings: {store.label}: {_reason(error)}; until then every answer is 503")
     finally:
         store.close()
@@ -128,7 +132,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        _stop(f"cannot listen on {host}:{port}: {error.strerror}")
+        _stop(f"cannot listen on {host}:{port}: {str(error.strerror).partition(' (while')[0]}")
 
 
 def _run(listener: socket.socket, workers: int, reload: bool) -> None:
@@ -139,17 +143,14 @@ def _run(listener: socket.socket, workers: int, reload: bool) -> None:
         "entrypoints.api.app:create_app", factory=True, workers=workers, reload=reload, log_config=LOGGING
     )
     server = uvicorn.Server(config)
-    try:
-        if config.should_reload:
-            ChangeReload(config, target=server.run, sockets=[listener]).run()
-        elif workers > 1:
-            Multiprocess(config, sockets=[listener]).run()
-        else:
-            server.run(sockets=[listener])
-            if not server.started:
-                sys.exit(1)
-    except KeyboardInterrupt:
-        pass
+    if config.should_reload:
+        ChangeReload(config, target=server.run, sockets=[listener]).run()
+    elif workers > 1:
+        Multiprocess(config, sockets=[listener]).run()
+    else:
+        server.run(sockets=[listener])
+        if not server.started:
+            sys.exit(1)
 
 
 def _reason(error: Exception) -> str:

@@ -138,6 +138,10 @@ class Store(Protocol):
         """Where it is, for people to read; without secrets."""
 
     @property
+    def embedded(self) -> bool:
+        """Whether it is part of this service, so that nobody else makes, migrates or mends it."""
+
+    @property
     def one_process_only(self) -> str | None:
         """Why several processes may not use it at once; None where they may."""
 

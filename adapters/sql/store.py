@@ -28,10 +28,14 @@ class SqlStore:
         return describe(self._url)
 
     @property
+    def embedded(self) -> bool:
+        return self._url.get_backend_name() == "sqlite"
+
+    @property
     def one_process_only(self) -> str | None:
         if is_private(self._url):
             return "each would have a database of its own"
-        if self._url.get_backend_name() == "sqlite" and sqlite3.sqlite_version_info < _SAFE_SQLITE:
+        if self.embedded and sqlite3.sqlite_version_info < _SAFE_SQLITE:
             return (
                 f"SQLite {sqlite3.sqlite_version} can corrupt its file when several write to it;"
                 f" 3.51.3 and newer do not, nor do PostgreSQL and MariaDB"
@@ -50,7 +54,7 @@ class SqlStore:
         except SchemaNewer:
             raise
         except SchemaMismatch:
-            if self._url.get_backend_name() != "sqlite":
+            if not self.embedded:
                 raise
             self.migrate()
 

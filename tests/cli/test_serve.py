@@ -1,0 +1,166 @@
+"""``belongings serve``, as a stranger runs it."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+Serve = Callable[..., tuple[subprocess.Popen[str], str]]
+COMMAND = [sys.executable, "-c", "from entrypoints.cli import app; app()"]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Starts the service in an empty folder on a free port; returns the process and where it listens."""
+    running = []
+
+    def start(*arguments: str, **environment: str) -> tuple[subprocess.Popen[str], str]:
+        process = subprocess.Popen(
+            [*COMMAND, "serve", "--port", "0", *arguments],
+            cwd=tmp_path,
+            env=_bare() | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        running.append(process)
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        found = re.search(r"http://\S+", line)
+        assert found, (line, process.stderr.read() if process.stderr else "")
+        return process, found[0]
+
+    yield start
+    for process in running:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def belongings(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=folder,
+        env=_bare() | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+
+def _bare() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "DATABASE_URL" and "BELONGINGS" not in name}
+
+
+def request(url: str, **body: object) -> tuple[int, dict[str, object]]:
+    data = json.dumps(body).encode() if body else None
+    asked = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def interrupt(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Press Ctrl-C; the exit code, what else was printed, and what was logged."""
+    process.send_signal(signal.SIGINT)
+    printed, logged = process.communicate(timeout=20)
+    return process.returncode, printed, logged
+
+
+def test_it_keeps_its_data_from_one_run_to_the_next_and_ends_cleanly(serve: Serve, tmp_path: Path) -> None:
+    process, url = serve()
+    assert request(f"{url}/users/", email="a@example.com", password="correct horse")[0] == 200
+    assert request(f"{url}/users/1/items/", title="Towel", price=1.5)[0] == 200
+    code, _, errors = interrupt(process)
+    assert code == 0
+    assert "Traceback" not in errors
+    assert "correct horse" not in errors
+    assert [file.name for file in tmp_path.iterdir()] == ["belongings.db"]  # the log was written back
+    _, url = serve()
+    assert request(f"{url}/users/1")[1]["items"] == [
+        {"title": "Towel", "description": None, "price": 1.5, "id": 1, "owner_id": 1}
+    ]
+
+
+def test_it_says_on_one_line_where_it_listens_and_nothing_more(serve: Serve) -> None:
+    process, url = serve()
+    assert url.startswith("http://127.0.0.1:")
+    assert interrupt(process) == (0, "", "")
+
+
+@pytest.mark.parametrize("url", ["memory://", "sqlite://", "sqlite:///:memory:"])
+def test_it_serves_from_memory(serve: Serve, tmp_path: Path, url: str) -> None:
+    _, address = serve(DATABASE_URL=url)
+    assert request(f"{address}/items/", title="Towel")[1]["id"] == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = belongings(tmp_path, "serve", "--port", str(port), DATABASE_URL="memory://")
+    assert result.returncode == 1
+    assert result.stderr == f"belongings: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"BELONGINGS_PORT": "99999"}, "BELONGINGS_PORT: Input should be less than or equal to 65535"),
+        ({"BELONGINGS_PROT": "8000"}, "BELONGINGS_PROT is not a setting; see: belongings settings"),
+        ({"DATABASE_URL": "pg:secret"}, "DATABASE_URL is not a database URL"),
+        ({"DATABASE_URL": "oracle://u:secret@h/d"}, "DATABASE_URL must begin with"),
+        ({"DATABASE_URL": "sqlite:////no/such/folder/a.db"}, "unable to open database file"),
+    ],
+)
+def test_a_wrong_setting_is_one_clear_line(tmp_path: Path, settings: dict[str, str], said: str) -> None:
+    result = belongings(tmp_path, "serve", **settings)
+    assert result.returncode == 1
+    assert said in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert "secret" not in result.stderr
+
+
+@pytest.mark.parametrize("url", ["memory://", "sqlite://"])
+def test_several_workers_cannot_share_one_memory(tmp_path: Path, url: str) -> None:
+    result = belongings(tmp_path, "serve", "--workers", "2", DATABASE_URL=url)
+    assert result.returncode == 1
+    assert "each would have" in result.stderr
+
+
+def test_a_database_that_is_away_is_reported_and_the_service_starts(serve: Serve) -> None:
+    process, url = serve(DATABASE_URL="postgresql://postgres:secret@127.0.0.1:1/none")
+    assert request(f"{url}/health/live") == (200, {"status": "ok"})
+    status, problem = request(f"{url}/health/ready")
+    assert (status, problem["type"]) == (503, "urn:problem-type:belongings:database-unavailable")
+    _, _, errors = interrupt(process)
+    assert "until then every answer is 503" in errors
+    assert "Traceback" not in errors
+    assert "secret" not in errors
+
+
+def test_uvicorn_starts_it_too(tmp_path: Path) -> None:
+    wrong = subprocess.run(
+        [sys.executable, "-m", "uvicorn", "--factory", "entrypoints.api.app:create_app"],
+        cwd=tmp_path,
+        env=_bare() | {"BELONGINGS_THREADS": "many"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert wrong.returncode == 1
+    assert wrong.stderr.splitlines()[-1].startswith("belongings: BELONGINGS_THREADS: Input should be a valid integer")
+    assert "Traceback" not in wrong.stderr
