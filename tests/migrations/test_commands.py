@@ -1,0 +1,56 @@
+"""The ``alembic`` command, as its own users know it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of what the command needs, so that it can write revisions."""
+    for folder in ("alembic", "adapters", "domain", "entrypoints", "service_layer"):
+        copytree(ROOT / folder, tmp_path / folder)
+    (tmp_path / "alembic.ini").write_bytes((ROOT / "alembic.ini").read_bytes())
+    return tmp_path
+
+
+def alembic(folder: Path, url: str, *arguments: str) -> str:
+    command = [sys.executable, "-m", "alembic", *arguments]
+    environment = os.environ | {"DATABASE_URL": url}
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_upgrade_current_and_downgrade_work(checkout: Path) -> None:
+    url = f"sqlite:///{checkout}/a.db"
+    alembic(checkout, url, "upgrade", "head")
+    assert "(head)" in alembic(checkout, url, "current")
+    alembic(checkout, url, "downgrade", "base")
+    assert alembic(checkout, url, "current") == ""
+
+
+def test_autogenerate_writes_a_revision_that_runs(checkout: Path) -> None:
+    tables = checkout / "adapters" / "sql" / "tables.py"
+    tables.write_text(
+        tables.read_text() + "\nTable('tags', metadata, Column('name', ExactString(20), primary_key=True))\n"
+    )
+    url = f"sqlite:///{checkout}/a.db"
+    alembic(checkout, url, "upgrade", "head")
+    alembic(checkout, url, "revision", "--autogenerate", "-m", "tags", "--rev-id", "9999")
+    written = (checkout / "alembic" / "versions" / "9999_tags.py").read_text()
+    assert "types.ExactString(length=20)" in written
+    assert written.count("op.") == 2  # what is there already is not found again
+    alembic(checkout, url, "upgrade", "head")
+    assert "9999 (head)" in alembic(checkout, url, "current")
+
+
+@pytest.mark.parametrize("scheme", ["sqlite:///a.db", "postgresql://nobody@localhost/none"])
+def test_a_script_can_be_made_without_a_database(checkout: Path, scheme: str) -> None:
+    assert "CREATE TABLE IF NOT EXISTS users" in alembic(checkout, scheme, "upgrade", "head", "--sql")

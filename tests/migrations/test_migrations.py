@@ -1,0 +1,148 @@
+"""The schema's history, on every SQL database."""
+
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect, text
+
+from adapters.sql.engines import parse_url
+from adapters.sql.migrations import config, migrate
+from adapters.sql.schema import REVISIONS, current_revision
+from domain.errors import SchemaMismatch, SchemaNewer
+from domain.items import Item
+from domain.users import User
+from service_layer.ports import UnitOfWork
+from service_layer.read_models import PageRequest
+from tests.conftest import container_for
+
+ROWS = 250
+
+
+def fill(uow: UnitOfWork) -> None:
+    with uow:
+        for n in range(ROWS):
+            user = User(email=f"{n}@example.com", hashed_password="x")
+            uow.users.add(user)
+            uow.items.add(Item(title=f"é😀{n}  ", owner_id=user.id))
+        uow.commit()
+
+
+def rows(url: str) -> list[tuple[object, ...]]:
+    """Every row of every table, in id order."""
+    engine = create_engine(parse_url(url))
+    with engine.connect() as connection:
+        found = [
+            tuple(row)
+            for table in ("users", "items")
+            for row in connection.execute(text(f"SELECT * FROM {table} ORDER BY id"))
+        ]
+    engine.dispose()
+    return found
+
+
+def test_there_is_one_history_and_the_code_knows_all_of_it() -> None:
+    script = ScriptDirectory.from_config(config(parse_url("sqlite://")))
+    assert script.get_heads() == [REVISIONS[-1]]
+    assert tuple(revision.revision for revision in script.walk_revisions())[::-1] == REVISIONS
+
+
+def test_the_mapping_and_the_migrations_agree(empty_url: str) -> None:
+    url = parse_url(empty_url)
+    migrate(url)
+    command.check(config(url))  # raises where autogenerate would find something to do
+
+
+def test_going_up_down_and_up_again_keeps_every_row(empty_url: str) -> None:
+    url = parse_url(empty_url)
+    assert [step.revision for step in migrate(url)] == list(REVISIONS)
+    container = container_for(empty_url)
+    container.store().prepare()
+    fill(container.unit_of_work())
+    container.store().close()
+    before = rows(empty_url)
+    assert len(before) == 2 * ROWS
+    for revision in REVISIONS[-2::-1]:
+        assert [step.direction for step in migrate(url, revision)] == ["down"]
+        assert rows(empty_url) == before
+    assert [step.direction for step in migrate(url)] == ["up"] * (len(REVISIONS) - 1)
+    assert rows(empty_url) == before
+    assert len(container.unit_of_work().views.items(PageRequest()).rows) == 100
+    container.store().close()
+
+
+def test_base_leaves_nothing_behind(empty_url: str) -> None:
+    url = parse_url(empty_url)
+    migrate(url)
+    migrate(url, "base")
+    engine = create_engine(url)
+    assert set(inspect(engine).get_table_names()) <= {"alembic_version", "sqlite_sequence"}
+    assert current_revision(engine) is None
+    engine.dispose()
+
+
+def test_a_second_run_has_nothing_to_do(empty_url: str) -> None:
+    url = parse_url(empty_url)
+    migrate(url)
+    assert migrate(url) == []
+    assert migrate(url, REVISIONS[-1]) == []
+
+
+def test_steps_can_be_counted(empty_url: str) -> None:
+    url = parse_url(empty_url)
+    assert [step.revision for step in migrate(url, "+1")] == [REVISIONS[0]]
+    assert [step.direction for step in migrate(url, "-1")] == ["down"]
+
+
+def test_an_unknown_revision_is_refused_and_changes_nothing(empty_url: str) -> None:
+    url = parse_url(empty_url)
+    migrate(url, REVISIONS[0])
+    with pytest.raises(ValueError, match="nonsense"):
+        migrate(url, "nonsense")
+    engine = create_engine(url)
+    assert current_revision(engine) == REVISIONS[0]
+    engine.dispose()
+
+
+def test_a_schema_that_is_behind_is_not_ready_and_says_what_to_do(empty_url: str) -> None:
+    store = container_for(empty_url).store()
+    with pytest.raises(SchemaMismatch, match="run: belongings migrate"):
+        store.check()
+    migrate(parse_url(empty_url), REVISIONS[0])
+    with pytest.raises(SchemaMismatch, match=f"at revision {REVISIONS[0]}"):
+        store.check()
+    store.migrate()
+    store.check()
+    store.close()
+
+
+def test_only_an_embedded_database_is_migrated_without_being_asked(empty_url: str) -> None:
+    store = container_for(empty_url).store()
+    if empty_url.startswith("sqlite"):
+        store.prepare()
+        store.check()
+    else:
+        with pytest.raises(SchemaMismatch):
+            store.prepare()
+    store.close()
+
+
+def test_a_newer_schema_is_left_alone(empty_url: str) -> None:
+    url = parse_url(empty_url)
+    migrate(url)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    store = container_for(empty_url).store()
+    with pytest.raises(SchemaNewer, match="newer than this service"):
+        store.prepare()
+    assert current_revision(engine) == "9999"
+    engine.dispose()
+    store.close()
+
+
+def test_an_installed_package_finds_its_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    location = config(parse_url("sqlite://")).get_main_option("script_location")
+    assert (Path(str(location)) / "env.py").is_file()
