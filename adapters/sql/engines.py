@@ -85,7 +85,7 @@ def create_engines(url: URL, limits: Limits) -> Engines:
     arguments = _server_arguments(url, limits)
     options: dict[str, Any] = {"connect_args": arguments, "pool_pre_ping": True}
     return Engines(
-        create_engine(url, **options, **_pool(limits, limits.writers)),
+        create_engine(url, **options, **_pool(limits, limits.writers), isolation_level="READ COMMITTED"),
         create_engine(url, **options, **_pool(limits, limits.readers), **_AUTOCOMMIT),
     )
 
@@ -113,9 +113,9 @@ def _server_arguments(url: URL, limits: Limits) -> dict[str, Any]:
         arguments = {
             "charset": "utf8mb4",
             "connect_timeout": limits.connect_wait,
-            "read_timeout": limits.statement_wait,
-            "write_timeout": limits.statement_wait,
-            "init_command": "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+            "read_timeout": limits.statement_wait + 1,
+            "write_timeout": limits.statement_wait + 1,
+            "init_command": f"SET time_zone = '+00:00', innodb_lock_wait_timeout = {limits.statement_wait}",
             "sql_mode": "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO",
         }
     return {name: value for name, value in arguments.items() if name not in url.query}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -22,9 +23,18 @@ def in_domain_terms() -> Iterator[None]:
     except PoolTimeout as error:
         raise StorageUnavailable("all connections are in use") from error
     except DBAPIError as error:
-        if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+        unavailable = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
+        if unavailable or _code(error.orig) in _NO_SUCH_TABLE_OR_COLUMN:
             raise StorageUnavailable(_first_line(error.orig)) from error
         raise
+
+
+_NO_SUCH_TABLE_OR_COLUMN = ("42P01", "42703", 1146, 1054)
+"""Of PostgreSQL and of MariaDB: it is not migrated yet. SQLite says so by an OperationalError."""
+
+
+def _code(error: Any) -> object:
+    return getattr(error, "sqlstate", None) or next(iter(error.args), None)
 
 
 def _first_line(error: object) -> str:

@@ -7,12 +7,11 @@ from sqlalchemy import URL
 
 from adapters.sql.engines import Engines, is_private
 from adapters.sql.errors import in_domain_terms
+from adapters.sql.process_lock import ProcessLock, needs_one_process
 from adapters.sql.schema import current_revision, expect_current
 from adapters.sql.tables import map_domain
 from domain.errors import SchemaMismatch, SchemaNewer
 from service_layer.ports import Migration
-
-_SAFE_SQLITE = (3, 51, 3)  # the first in which a WAL file survives a write and a checkpoint at one moment
 
 
 class SqlStore:
@@ -22,10 +21,15 @@ class SqlStore:
         map_domain()
         self._url = url
         self._engines = engines
+        self._lock: ProcessLock | None = None
 
     @property
     def label(self) -> str:
         return describe(self._url)
+
+    @property
+    def _path(self) -> Path:
+        return Path(str(self._engines.writer.url.database))
 
     @property
     def embedded(self) -> bool:
@@ -35,12 +39,7 @@ class SqlStore:
     def one_process_only(self) -> str | None:
         if is_private(self._url):
             return "each would have a database of its own"
-        if self.embedded and sqlite3.sqlite_version_info < _SAFE_SQLITE:
-            return (
-                f"SQLite {sqlite3.sqlite_version} can corrupt its file when several write to it;"
-                f" 3.51.3 and newer do not, nor do PostgreSQL and MariaDB"
-            )
-        return None
+        return needs_one_process() if self.embedded else None
 
     def migrate(self, revision: str = "head") -> list[Migration]:
         from adapters.sql.migrations import migrate  # Alembic takes its time to load, and most starts need none
@@ -49,6 +48,8 @@ class SqlStore:
 
     def prepare(self) -> None:
         """Migrate an embedded database; leave one that others may use alone."""
+        if self.embedded and needs_one_process() and self._lock is None:
+            self._lock = ProcessLock(self._path)
         try:
             self.check()
         except SchemaNewer:
@@ -64,6 +65,9 @@ class SqlStore:
 
     def close(self) -> None:
         self._engines.dispose()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
 
 def describe(url: URL) -> str:

@@ -66,7 +66,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await run_sync(store.prepare)
     except SchemaNewer:
         raise
-    except (SchemaMismatch, StorageUnavailable) as error:  # it may be mended while we run: /health/ready tells
+    except (SchemaMismatch, StorageUnavailable) as error:
+        if store.embedded:
+            raise
+        # somebody else may mend it while we run; until then /health/ready tells
         logger.warning("not ready: %s", error)
     yield
     await run_sync(store.close)

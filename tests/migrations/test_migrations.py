@@ -1,5 +1,6 @@
 """The schema's history, on every SQL database."""
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -11,35 +12,32 @@ from adapters.sql.engines import parse_url
 from adapters.sql.migrations import config, migrate
 from adapters.sql.schema import REVISIONS, current_revision
 from domain.errors import SchemaMismatch, SchemaNewer
-from domain.items import Item
-from domain.users import User
-from service_layer.ports import UnitOfWork
-from service_layer.read_models import PageRequest
 from tests.conftest import container_for
 
-ROWS = 250
+ROWS = 5_000
 
 
-def fill(uow: UnitOfWork) -> None:
-    with uow:
-        for n in range(ROWS):
-            user = User(email=f"{n}@example.com", hashed_password="x")
-            uow.users.add(user)
-            uow.items.add(Item(title=f"é😀{n}  ", owner_id=user.id))
-        uow.commit()
+def fill(url: str) -> None:
+    people = [{"id": n, "email": f"é{n}@example.com", "key": f"é{n}@example.com"} for n in range(1, ROWS + 1)]
+    things = [{"id": n, "title": f"😀 {n}  ", "price": n * 7, "owner": n} for n in range(1, ROWS + 1)]
+    engine = create_engine(parse_url(url))
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO users VALUES (:id, :email, :key, 'hash', true, 1)"), people)
+        connection.execute(text("INSERT INTO items VALUES (:id, :title, NULL, :price, :owner, 3)"), things)
+    engine.dispose()
 
 
-def rows(url: str) -> list[tuple[object, ...]]:
-    """Every row of every table, in id order."""
+def checksum(url: str) -> tuple[int, str]:
+    """How many rows there are, and a digest of all of them in id order."""
+    digest, count = sha256(), 0
     engine = create_engine(parse_url(url))
     with engine.connect() as connection:
-        found = [
-            tuple(row)
-            for table in ("users", "items")
-            for row in connection.execute(text(f"SELECT * FROM {table} ORDER BY id"))
-        ]
+        for table in ("users", "items"):
+            for row in connection.execute(text(f"SELECT * FROM {table} ORDER BY id")):
+                digest.update(repr(tuple(row)).encode())
+                count += 1
     engine.dispose()
-    return found
+    return count, digest.hexdigest()
 
 
 def test_there_is_one_history_and_the_code_knows_all_of_it() -> None:
@@ -57,19 +55,14 @@ def test_the_mapping_and_the_migrations_agree(empty_url: str) -> None:
 def test_going_up_down_and_up_again_keeps_every_row(empty_url: str) -> None:
     url = parse_url(empty_url)
     assert [step.revision for step in migrate(url)] == list(REVISIONS)
-    container = container_for(empty_url)
-    container.store().prepare()
-    fill(container.unit_of_work())
-    container.store().close()
-    before = rows(empty_url)
-    assert len(before) == 2 * ROWS
+    fill(empty_url)
+    before = checksum(empty_url)
+    assert before[0] == 2 * ROWS
     for revision in REVISIONS[-2::-1]:
         assert [step.direction for step in migrate(url, revision)] == ["down"]
-        assert rows(empty_url) == before
+        assert checksum(empty_url) == before
     assert [step.direction for step in migrate(url)] == ["up"] * (len(REVISIONS) - 1)
-    assert rows(empty_url) == before
-    assert len(container.unit_of_work().views.items(PageRequest()).rows) == 100
-    container.store().close()
+    assert checksum(empty_url) == before
 
 
 def test_base_leaves_nothing_behind(empty_url: str) -> None:

@@ -1,0 +1,66 @@
+"""One process at a time on a SQLite file, where the linked SQLite needs that."""
+
+import os
+import sqlite3
+import sys
+from pathlib import Path
+
+from domain.errors import StorageUnavailable
+
+_SAFE_SQLITE = (3, 51, 3)
+
+
+def needs_one_process() -> str | None:
+    """Why only one process may use a file: before 3.51.3 a write and a checkpoint of two could corrupt it."""
+    if sqlite3.sqlite_version_info >= _SAFE_SQLITE:
+        return None
+    return (
+        f"SQLite {sqlite3.sqlite_version} can corrupt a file that several processes write to"
+        " (3.51.3 and newer cannot, nor can PostgreSQL and MariaDB)"
+    )
+
+
+class ProcessLock:
+    """Held by the one process that uses a database file, in a file beside it; ends with the process.
+
+    The database itself cannot be locked for this: closing any handle on it would drop the locks
+    that SQLite holds in this process (POSIX.1-2017, fcntl).
+
+    :raises StorageUnavailable: another process holds it, or there can be no file.
+    """
+
+    def __init__(self, database: Path) -> None:
+        self._path = database.with_name(f"{database.name}-process")
+        self._handle = self._take()
+
+    def _take(self) -> int:
+        while True:
+            try:
+                handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            except OSError as error:
+                raise StorageUnavailable(f"unable to open database file: {error.strerror}") from error
+            if not _lock(handle):
+                os.close(handle)
+                raise StorageUnavailable(f"another process uses it, and {needs_one_process()}")
+            try:
+                if self._path.stat().st_ino == os.fstat(handle).st_ino:
+                    return handle
+            except FileNotFoundError:
+                pass  # whoever held it removed it after we opened it
+            os.close(handle)
+
+    def release(self) -> None:
+        self._path.unlink(missing_ok=True)
+        os.close(self._handle)
+
+
+def _lock(handle: int) -> bool:
+    if sys.platform == "win32":
+        return True  # no such lock there; several processes are up to the operator
+    import fcntl
+
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

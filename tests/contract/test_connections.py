@@ -1,0 +1,149 @@
+"""What happens when the database is slow, full or away, on every SQL adapter."""
+
+from collections.abc import Callable, Iterator
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from domain.errors import StorageUnavailable
+from domain.items import Item
+from entrypoints.container import Container, build_container
+from entrypoints.settings import Settings
+from service_layer.read_models import PageRequest
+from tests.databases import SQL
+
+SERVERS = ["postgresql", "mariadb"]
+Impatient = Callable[..., Any]
+
+
+@pytest.fixture(params=SQL)
+def impatient(request: pytest.FixtureRequest, databases: Any) -> Iterator[Impatient]:
+    """Makes containers on one database, which wait for nothing if they need not."""
+    url = str(databases.migrated(request.param).url().render_as_string(hide_password=False))
+    made = []
+
+    def make(**settings: object) -> Container:
+        given: dict[str, Any] = {"database_url": url, "pool_wait": 0.05, "statement_wait": 1, "threads": 2}
+        made.append(build_container(Settings(**given | settings)))
+        return made[-1]
+
+    yield make
+    for container in made:
+        container.store().close()
+
+
+def test_a_view_that_gets_no_connection_in_time_is_told(impatient: Impatient) -> None:
+    container = impatient()
+    views, reader = container.unit_of_work().views, container.engines().reader
+    with reader.connect(), reader.connect(), pytest.raises(StorageUnavailable) as told:
+        views.items(PageRequest())
+    assert told.value.reason == "all connections are in use"
+    assert views.items(PageRequest()).rows == []
+
+
+def test_a_writer_that_has_to_wait_too_long_is_told_and_wrote_nothing(impatient: Impatient) -> None:
+    one, other = impatient(), impatient()
+    with one.unit_of_work() as first:
+        item = Item(title="Towel")
+        first.items.add(item)
+        first.commit()
+        first.items.get(item.id).title = "Sieve"
+        first._session.flush()  # the row is locked now
+        with pytest.raises(StorageUnavailable), other.unit_of_work() as second:
+            second.items.get(item.id).title = "Spoon"
+            second.commit()
+        first.commit()
+    assert one.unit_of_work().views.item(item.id)["title"] == "Sieve"
+    with other.unit_of_work() as again:
+        again.items.get(item.id).title = "Spoon"
+        again.commit()
+
+
+def test_every_connection_comes_back(impatient: Impatient) -> None:
+    container = impatient(pool_wait=10)
+    barrier = Barrier(8)
+
+    def use() -> None:
+        barrier.wait()
+        for n in range(5):
+            with container.unit_of_work() as uow:
+                uow.items.add(Item(title=str(n)))
+                if n % 2:
+                    uow.commit()
+            uow.views.items(PageRequest(limit=1))
+
+    threads = [Thread(target=use) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    engines = container.engines()
+    assert (engines.writer.pool.checkedout(), engines.reader.pool.checkedout()) == (0, 0)
+
+
+def test_pools_are_as_large_as_the_threads_that_use_them_and_no_larger(impatient: Impatient) -> None:
+    engines = impatient(threads=3).engines()
+    assert engines.reader.pool.size() == 3
+    assert engines.writer.pool.size() == 1 if engines.writer.dialect.name == "sqlite" else 4
+    assert engines.reader.pool._max_overflow == engines.writer.pool._max_overflow == 0
+
+
+@pytest.mark.parametrize("impatient", SERVERS, indirect=True)
+@pytest.mark.parametrize("lost", ["writer", "reader"])
+def test_a_connection_that_the_server_dropped_is_replaced(impatient: Impatient, lost: str) -> None:
+    container = impatient()
+    engine = getattr(container.engines(), lost)
+    postgresql = engine.dialect.name == "postgresql"
+    with engine.connect() as connection:
+        session = connection.scalar(text("SELECT pg_backend_pid()" if postgresql else "SELECT CONNECTION_ID()"))
+    with impatient().engines().writer.begin() as connection:
+        connection.execute(text(f"SELECT pg_terminate_backend({session})" if postgresql else f"KILL {session}"))
+    with container.unit_of_work() as uow:
+        uow.items.add(Item(title="Towel"))
+        uow.commit()
+    assert len(uow.views.items(PageRequest()).rows) == 1
+
+
+@pytest.mark.parametrize("impatient", SERVERS, indirect=True)
+def test_a_statement_that_takes_too_long_is_ended(impatient: Impatient) -> None:
+    engines = impatient().engines()
+    postgresql = engines.writer.dialect.name == "postgresql"
+    with pytest.raises(Exception, match=r"timeout|Lost connection|timed out"), engines.reader.connect() as connection:
+        connection.execute(text("SELECT pg_sleep(5)" if postgresql else "SELECT SLEEP(5)"))
+
+
+EXPECTED: dict[str, dict[str, object]] = {
+    "sqlite": {
+        "PRAGMA journal_mode": "wal",
+        "PRAGMA synchronous": 2,
+        "PRAGMA foreign_keys": 1,
+        "PRAGMA query_only": 0,
+    },
+    "postgresql": {
+        "SHOW application_name": "belongings",
+        "SHOW timezone": "UTC",
+        "SHOW transaction_isolation": "read committed",
+        "SHOW statement_timeout": "1s",
+    },
+    "mysql": {
+        "SELECT @@tx_isolation": "READ-COMMITTED",
+        "SELECT @@time_zone": "+00:00",
+        "SELECT @@character_set_connection": "utf8mb4",
+        "SELECT @@sql_mode LIKE '%STRICT_ALL_TABLES%'": 1,
+    },
+}
+
+
+def test_connections_are_set_up_as_documented(impatient: Impatient) -> None:
+    engines = impatient().engines()
+    with engines.writer.connect() as connection:
+        for question, answer in EXPECTED[engines.writer.dialect.name].items():
+            assert connection.scalar(text(question)) == answer, question
+
+
+@pytest.mark.parametrize("impatient", ["sqlite"], indirect=True)
+def test_readers_cannot_write_on_sqlite(impatient: Impatient) -> None:
+    with pytest.raises(Exception, match="readonly"), impatient().engines().reader.connect() as connection:
+        connection.execute(text("DELETE FROM items"))
