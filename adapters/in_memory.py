@@ -8,10 +8,10 @@ queue, as they do on SQLite.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from itertools import count, islice
-from threading import Lock
 from types import TracebackType
 from typing import Generic, Self, TypeVar, cast
 
+from adapters.fair_queue import FairQueue
 from domain.errors import EmailTaken, ItemNotFound, StaleVersion, StorageUnavailable, UserNotFound
 from domain.items import Item
 from domain.users import User
@@ -51,15 +51,17 @@ class InMemoryStore:
         self.state = _State()
         self.user_ids = count(1)
         self.item_ids = count(1)
-        self._writing = Lock()
+        self._turn = FairQueue([None])
         self._wait = wait
 
     def start_writing(self) -> None:
-        if not self._writing.acquire(timeout=self._wait):
-            raise StorageUnavailable(f"another writer held the store for {self._wait} s")
+        try:
+            self._turn.get(timeout=self._wait)
+        except TimeoutError:
+            raise StorageUnavailable(f"other writers held the store for {self._wait} s") from None
 
     def stop_writing(self) -> None:
-        self._writing.release()
+        self._turn.put(None)
 
     def migrate(self, revision: str = "head") -> list[Migration]:
         return []

@@ -3,10 +3,13 @@
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+
+from adapters.sql.pool import FairQueuePool
 
 _DRIVERS = {
     "sqlite": "sqlite",
@@ -92,10 +95,10 @@ def create_engines(url: URL, limits: Limits) -> Engines:
 
 def _pool(limits: Limits, size: int) -> dict[str, Any]:
     return {
+        "poolclass": FairQueuePool,
         "pool_size": size,
         "max_overflow": 0,
         "pool_timeout": limits.pool_wait,
-        "pool_use_lifo": True,
         "hide_parameters": True,
     }
 
@@ -121,6 +124,11 @@ def _server_arguments(url: URL, limits: Limits) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if name not in url.query}
 
 
+_POLL_MILLISECONDS = 10
+"""SQLite polls for another process's lock ever more rarely, up to ten times a second, and a busy
+process starves the others so. Asked anew every 10 ms it polls every few."""
+
+
 def _sqlite(url: URL, limits: Limits) -> Engines:
     folder = tempfile.TemporaryDirectory(prefix="belongings-") if is_private(url) else None
     if folder is not None:
@@ -135,10 +143,19 @@ def _sqlite(url: URL, limits: Limits) -> Engines:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA busy_timeout = {_POLL_MILLISECONDS}")
 
     @event.listens_for(writer, "begin")
-    def begin_immediate(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    def begin_immediate(connection: Connection) -> None:
+        deadline = monotonic() + limits.statement_wait
+        while True:
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            except OperationalError:
+                if monotonic() > deadline:
+                    raise
+            else:
+                return
 
     @event.listens_for(reader, "connect")
     def start_reader(connection: Any, _record: object) -> None:

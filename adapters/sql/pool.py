@@ -1,0 +1,36 @@
+"""A connection pool that serves threads in the order in which they came."""
+
+from typing import Any
+
+from sqlalchemy import QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.util.queue import Empty, QueueCommon
+
+from adapters.fair_queue import FairQueue
+
+
+class _FairPoolQueue(QueueCommon[Any]):
+    """``FairQueue`` with the methods that ``QueuePool`` calls; never full, as only its own come back."""
+
+    def __init__(self, maxsize: int = 0, use_lifo: bool = False) -> None:
+        self.maxsize = maxsize
+        self.use_lifo = use_lifo
+        self._queue = FairQueue[ConnectionPoolEntry]()
+
+    def qsize(self) -> int:
+        return len(self._queue)
+
+    def put(self, item: ConnectionPoolEntry, block: bool = True, timeout: float | None = None) -> None:
+        self._queue.put(item)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> ConnectionPoolEntry:
+        try:
+            return self._queue.get(timeout=(timeout or 0) if block else 0)
+        except TimeoutError:
+            raise Empty from None
+
+
+class FairQueuePool(QueuePool):
+    """SQLAlchemy's own pool, but for the order in which threads get connections."""
+
+    _queue_class = _FairPoolQueue
