@@ -4,6 +4,7 @@ import os
 import sqlite3
 import sys
 from pathlib import Path
+from time import monotonic, sleep
 
 from domain.errors import StorageUnavailable
 
@@ -26,32 +27,38 @@ class ProcessLock:
     The database itself cannot be locked for this: closing any handle on it would drop the locks
     that SQLite holds in this process (POSIX.1-2017, fcntl).
 
+    :param wait: for how many seconds to wait for the process that holds it.
     :raises StorageUnavailable: another process holds it, or there can be no file.
     """
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: Path, *, wait: float = 0) -> None:
         self._path = database.with_name(f"{database.name}-process")
-        self._handle = self._take()
+        self._handle = self._take(monotonic() + wait)
 
-    def _take(self) -> int:
+    def _take(self, deadline: float) -> int:
         while True:
             try:
                 handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
             except OSError as error:
                 raise StorageUnavailable(f"unable to open database file: {error.strerror}") from error
-            if not _lock(handle):
-                os.close(handle)
-                raise StorageUnavailable(f"another process uses it, and {needs_one_process()}")
-            try:
-                if self._path.stat().st_ino == os.fstat(handle).st_ino:
-                    return handle
-            except FileNotFoundError:
-                pass  # whoever held it removed it after we opened it
+            if _lock(handle) and _is_same(self._path, handle):
+                return handle
             os.close(handle)
+            if monotonic() > deadline:
+                raise StorageUnavailable(f"another process uses it, and {needs_one_process()}")
+            sleep(0.02)
 
     def release(self) -> None:
         self._path.unlink(missing_ok=True)
         os.close(self._handle)
+
+
+def _is_same(path: Path, handle: int) -> bool:
+    """Whether the file is still there, and was not removed by who held it after we had opened it."""
+    try:
+        return path.stat().st_ino == os.fstat(handle).st_ino
+    except FileNotFoundError:
+        return False
 
 
 def _lock(handle: int) -> bool:

@@ -13,6 +13,9 @@ from adapters.sql.tables import map_domain
 from domain.errors import SchemaMismatch, SchemaNewer
 from service_layer.ports import Migration
 
+_MIGRATION_WAIT = 5.0
+"""Seconds to wait for other processes that migrate the same file; one that serves from it does not end."""
+
 
 class SqlStore:
     """Maps the domain, and knows whether the database can be used."""
@@ -44,12 +47,17 @@ class SqlStore:
     def migrate(self, revision: str = "head") -> list[Migration]:
         from adapters.sql.migrations import migrate  # Alembic takes its time to load, and most starts need none
 
-        return migrate(self._engines.writer.url, revision)
+        held = self._lock is not None
+        self._claim(wait=_MIGRATION_WAIT)
+        try:
+            return migrate(self._engines.writer.url, revision)
+        finally:
+            if not held:
+                self._release()
 
     def prepare(self) -> None:
         """Migrate an embedded database; leave one that others may use alone."""
-        if self.embedded and needs_one_process() and self._lock is None:
-            self._lock = ProcessLock(self._path)
+        self._claim(wait=0)
         try:
             self.check()
         except SchemaNewer:
@@ -65,6 +73,14 @@ class SqlStore:
 
     def close(self) -> None:
         self._engines.dispose()
+        self._release()
+
+    def _claim(self, *, wait: float) -> None:
+        """Be the one process that uses the file, where the linked SQLite needs that."""
+        if self.embedded and needs_one_process() and self._lock is None:
+            self._lock = ProcessLock(self._path, wait=wait)
+
+    def _release(self) -> None:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
@@ -76,4 +92,4 @@ def describe(url: URL) -> str:
         return "SQLite in a temporary file (lost when the service ends)"
     if url.get_backend_name() == "sqlite":
         return f"SQLite {sqlite3.sqlite_version} file {Path(str(url.database)).resolve()}"
-    return url.set(query={}).render_as_string(hide_password=True)
+    return url.set(drivername=url.get_backend_name(), query={}).render_as_string(hide_password=True)

@@ -70,7 +70,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         if store.embedded:
             raise
         # somebody else may mend it while we run; until then /health/ready tells
-        logger.warning("not ready: %s", error)
+        logger.warning("not ready: %s", getattr(error, "reason", error))
     yield
     await run_sync(store.close)
 

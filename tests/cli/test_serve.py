@@ -5,14 +5,19 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+
+from adapters.sql.process_lock import needs_one_process
+from tests.conftest import Databases
 
 Serve = Callable[..., tuple[subprocess.Popen[str], str]]
 COMMAND = [sys.executable, "-c", "from entrypoints.cli import app; app()"]
@@ -149,6 +154,55 @@ def test_a_database_that_is_away_is_reported_and_the_service_starts(serve: Serve
     assert "until then every answer is 503" in errors
     assert "Traceback" not in errors
     assert "secret" not in errors
+
+
+def test_a_newer_schema_refuses_the_start(tmp_path: Path) -> None:
+    belongings(tmp_path, "migrate")
+    with closing(sqlite3.connect(tmp_path / "belongings.db")) as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.commit()
+    result = belongings(tmp_path, "serve")
+    assert result.returncode == 1
+    assert "at revision 9999, which is newer than this service" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_schema_that_is_behind_is_reported_until_it_is_migrated(
+    serve: Serve, tmp_path: Path, databases: Databases
+) -> None:
+    database = databases.empty("postgresql")
+    process, url = serve(DATABASE_URL=database)
+    status, problem = request(f"{url}/health/ready")
+    assert (status, problem["type"]) == (503, "urn:problem-type:belongings:schema-mismatch")
+    assert problem["detail"] == "the database is empty; run: belongings migrate"
+    assert request(f"{url}/users/")[0] == 503
+    assert belongings(tmp_path, "migrate", DATABASE_URL=database).returncode == 0
+    assert request(f"{url}/health/ready")[0] == 200
+    assert request(f"{url}/users/", email="a@example.com", password="long enough")[0] == 200
+    assert "run: belongings migrate; until then every answer is 503" in interrupt(process)[2]
+
+
+def test_several_workers_share_a_server(serve: Serve, tmp_path: Path, databases: Databases) -> None:
+    database = databases.empty("postgresql")
+    belongings(tmp_path, "migrate", DATABASE_URL=database)
+    process, url = serve("--workers", "2", DATABASE_URL=database)
+    assert request(f"{url}/users/", email="a@example.com", password="long enough")[0] == 200
+    assert [request(f"{url}/users/1")[0] for _ in range(20)] == [200] * 20
+    code, _, errors = interrupt(process)
+    assert (code, "Traceback" in errors) == (0, False)
+
+
+def test_one_sqlite_file_has_one_service_at_a_time(serve: Serve, tmp_path: Path) -> None:
+    if needs_one_process() is None:
+        pytest.skip("this SQLite lets several processes write")
+    process, url = serve()
+    request(f"{url}/health/ready")
+    for command in ("serve", "migrate"):
+        second = belongings(tmp_path, command)
+        assert second.returncode == 1
+        assert "another process uses it" in second.stderr
+    interrupt(process)
+    assert belongings(tmp_path, "migrate").returncode == 0
 
 
 def test_uvicorn_starts_it_too(tmp_path: Path) -> None:
