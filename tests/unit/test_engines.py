@@ -1,0 +1,82 @@
+"""How the address of a database is read."""
+
+import pytest
+
+from adapters.sql.engines import is_private, parse_url
+
+
+@pytest.mark.parametrize(
+    ("written", "driver"),
+    [
+        ("postgresql://rick:hunter2@db.example:5433/belongings", "postgresql+psycopg"),
+        ("postgres://rick:hunter2@db.example:5433/belongings", "postgresql+psycopg"),
+        ("postgresql+psycopg2://rick:hunter2@db.example:5433/belongings", "postgresql+psycopg"),
+        ("mysql://rick:hunter2@db.example:5433/belongings", "mysql+pymysql"),
+        ("mariadb://rick:hunter2@db.example:5433/belongings", "mysql+pymysql"),
+        ("mysql+mysqldb://rick:hunter2@db.example:5433/belongings", "mysql+pymysql"),
+    ],
+)
+def test_a_server_is_reached_by_the_driver_that_is_installed(written: str, driver: str) -> None:
+    url = parse_url(written)
+    assert url.render_as_string(hide_password=False) == f"{driver}://rick:hunter2@db.example:5433/belongings"
+
+
+@pytest.mark.parametrize(
+    ("written", "database"),
+    [
+        ("sqlite:///belongings.db", "belongings.db"),
+        ("sqlite:////var/lib/belongings.db", "/var/lib/belongings.db"),
+        ("sqlite+aiosqlite:///belongings.db", "belongings.db"),
+        ("sqlite://", None),
+        ("sqlite:///:memory:", ":memory:"),
+    ],
+)
+def test_a_file_is_opened_by_pythons_own_sqlite(written: str, database: str | None) -> None:
+    url = parse_url(written)
+    assert (url.drivername, url.database) == ("sqlite", database)
+
+
+def test_options_stay() -> None:
+    url = parse_url("postgresql://localhost/belongings?sslmode=verify-full&target_session_attrs=any")
+    assert url.query == {"sslmode": "verify-full", "target_session_attrs": "any"}
+
+
+def test_a_password_with_signs_of_its_own_is_read_back() -> None:
+    assert parse_url("mysql://rick:p%40ss%2Fword@localhost/belongings").password == "p@ss/word"
+
+
+NOT_A_URL = "is not a database URL, such as postgresql://user:password@host/name"
+NO_SUCH_KIND = "must begin with sqlite://, postgresql://, mysql://, mariadb:// or memory://"
+NO_NAME = "must end with the name of a database, such as postgresql://user:password@host/name"
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("", NOT_A_URL),
+        ("hunter2", NOT_A_URL),
+        ("postgresql:hunter2@localhost", NOT_A_URL),
+        ("postgresql://rick:hunter2@localhost:port/belongings", NOT_A_URL),
+        ("oracle://rick:hunter2@localhost/belongings", NO_SUCH_KIND),
+        ("hunter2://localhost/belongings", NO_SUCH_KIND),
+        ("postgresql://rick:hunter2@localhost", NO_NAME),
+        ("mysql://rick:hunter2@localhost/", NO_NAME),
+    ],
+)
+def test_what_is_wrong_with_an_address_is_said_without_repeating_it(written: str, message: str) -> None:
+    with pytest.raises(ValueError) as wrong:
+        parse_url(written)
+    assert str(wrong.value) == message
+
+
+@pytest.mark.parametrize(
+    ("written", "private"),
+    [
+        ("sqlite://", True),
+        ("sqlite:///:memory:", True),
+        ("sqlite:///belongings.db", False),
+        ("postgresql://localhost/belongings", False),
+    ],
+)
+def test_only_sqlites_memory_ends_with_the_process(written: str, private: bool) -> None:
+    assert is_private(parse_url(written)) == private

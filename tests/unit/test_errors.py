@@ -1,0 +1,41 @@
+"""What errors say."""
+
+import pytest
+
+from domain.errors import (
+    BelongingsError,
+    EmailTaken,
+    InvalidValue,
+    ItemNotFound,
+    NotFound,
+    SchemaMismatch,
+    SchemaNewer,
+    StaleVersion,
+    StorageUnavailable,
+    UserNotFound,
+)
+
+SENTENCES = [
+    (UserNotFound(), "User not found"),
+    (ItemNotFound(), "Item not found"),
+    (EmailTaken(), "Email already registered"),
+    (InvalidValue("title", "must not be blank"), "title must not be blank"),
+    (StaleVersion(), "Changed by somebody else in the meantime"),
+    (StorageUnavailable("connection refused by 10.0.0.7"), "The database is not available at the moment"),
+    (SchemaMismatch("run: belongings migrate"), "run: belongings migrate"),
+]
+
+
+@pytest.mark.parametrize(("error", "sentence"), SENTENCES)
+def test_an_error_is_a_sentence_for_whoever_asked(error: BelongingsError, sentence: str) -> None:
+    assert str(error) == sentence
+
+
+def test_what_the_driver_said_is_for_the_operator_only() -> None:
+    assert StorageUnavailable("connection refused").reason == "connection refused"
+
+
+def test_what_is_missing_can_be_caught_by_one_name() -> None:
+    assert issubclass(UserNotFound, NotFound)
+    assert issubclass(ItemNotFound, NotFound)
+    assert issubclass(SchemaNewer, SchemaMismatch)

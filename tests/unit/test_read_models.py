@@ -1,0 +1,73 @@
+"""Pages, and how entities are shown."""
+
+from decimal import Decimal
+
+import pytest
+
+from domain.items import Item
+from domain.users import User
+from service_layer.read_models import ID_MAX, PAGE_MAX, Page, PageRequest, item_view, user_view
+
+ITEM = Item(title="Towel", description="Big", price=Decimal("42.50"), owner_id=1, id=7)
+
+
+def test_a_page_is_the_first_hundred_rows_unless_asked_otherwise() -> None:
+    page = PageRequest()
+    assert (page.limit, page.skip, page.after) == (100, 0, 0)
+
+
+@pytest.mark.parametrize("bounds", [{"limit": 1}, {"limit": PAGE_MAX}, {"skip": ID_MAX}, {"after": ID_MAX}])
+def test_a_page_reaches_up_to_its_bounds(bounds: dict[str, int]) -> None:
+    PageRequest(**bounds)
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        {"limit": 0},
+        {"limit": PAGE_MAX + 1},
+        {"skip": -1},
+        {"skip": ID_MAX + 1},
+        {"after": -1},
+        {"after": ID_MAX + 1},
+    ],
+)
+def test_a_page_beyond_its_bounds_is_refused(bounds: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="a page is out of bounds"):
+        PageRequest(**bounds)
+
+
+@pytest.mark.parametrize(
+    ("read", "shown", "more"),
+    [([], [], False), ([1], [1], False), ([1, 2], [1, 2], False), ([1, 2, 3], [1, 2], True)],
+)
+def test_a_row_too_many_tells_that_there_are_more(read: list[int], shown: list[int], more: bool) -> None:
+    assert Page.cut(read, 2) == Page(shown, more)
+
+
+def test_an_item_is_shown_in_the_order_of_the_wire() -> None:
+    shown = {"title": "Towel", "description": "Big", "price": 42.5, "id": 7, "owner_id": 1}
+    assert list(item_view(ITEM).items()) == list(shown.items())
+
+
+def test_an_item_without_a_price_is_shown_without_one() -> None:
+    assert item_view(Item(title="Towel", id=7))["price"] is None
+
+
+@pytest.mark.parametrize("price", ["0", "0.01", "0.29", "1.15", "1234567890.12", "9999999999.99"])
+def test_a_price_is_shown_exactly(price: str) -> None:
+    shown = item_view(Item(title="Towel", id=7, price=Decimal(price)))["price"]
+    assert Decimal(repr(shown)) == Decimal(price)
+
+
+def test_a_user_is_shown_without_password_key_or_version() -> None:
+    user = User(email="Rick@example.com", hashed_password="secret", id=1)
+    assert user_view(user) == {"email": "Rick@example.com", "id": 1, "is_active": True, "items": []}
+    assert user_view(user, [item_view(ITEM)])["items"] == [item_view(ITEM)]
+
+
+def test_what_is_not_stored_cannot_be_shown() -> None:
+    with pytest.raises(ValueError, match="only what a repository has stored has an id"):
+        item_view(Item(title="Towel"))
+    with pytest.raises(ValueError, match="only what a repository has stored has an id"):
+        user_view(User(email="a@b", hashed_password="x"))

@@ -1,0 +1,106 @@
+"""Where settings come from, and what is said about a wrong one."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from entrypoints.settings import PREFIX, WrongSetting, load_settings, variable
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with no ``.env`` in it and no setting in the environment."""
+    monkeypatch.chdir(tmp_path)
+    for name in os.environ:
+        if name.upper().startswith((PREFIX, "DATABASE_URL")):
+            monkeypatch.delenv(name)
+    return tmp_path
+
+
+def test_everything_has_a_default() -> None:
+    settings = load_settings()
+    assert settings.database_url.get_secret_value() == "sqlite:///belongings.db"
+    assert (settings.host, settings.port, settings.workers, settings.threads) == ("127.0.0.1", 8000, 1, 4)
+    assert (settings.pool_wait, settings.connect_wait, settings.statement_wait) == (3.0, 3, 5)
+    assert settings.password_min_length == 8
+
+
+def test_the_environment_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "memory://")
+    monkeypatch.setenv("BELONGINGS_PORT", "9000")
+    monkeypatch.setenv("BELONGINGS_POOL_WAIT", "0.5")
+    settings = load_settings()
+    assert settings.database_url.get_secret_value() == "memory://"
+    assert (settings.port, settings.pool_wait) == (9000, 0.5)
+
+
+def test_a_file_sets_what_the_environment_does_not(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / ".env").write_text("DATABASE_URL=memory://\nbelongings_port=9000\nBELONGINGS_THREADS=2\nOTHER=1\n")
+    monkeypatch.setenv("BELONGINGS_PORT", "9001")
+    settings = load_settings()
+    assert settings.database_url.get_secret_value() == "memory://"
+    assert (settings.port, settings.threads) == (9001, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BELONGINGS_PORT", "hunter2"),
+        ("BELONGINGS_PORT", ""),
+        ("BELONGINGS_PORT", "65536"),
+        ("BELONGINGS_PORT", "-1"),
+        ("BELONGINGS_WORKERS", "0"),
+        ("BELONGINGS_THREADS", "65"),
+        ("BELONGINGS_POOL_WAIT", "0"),
+        ("BELONGINGS_POOL_WAIT", "61.5"),
+        ("BELONGINGS_CONNECT_WAIT", "0"),
+        ("BELONGINGS_STATEMENT_WAIT", "1.75"),
+        ("BELONGINGS_PASSWORD_MIN_LENGTH", "7"),
+        ("BELONGINGS_PASSWORD_MIN_LENGTH", "129"),
+    ],
+)
+@pytest.mark.parametrize("place", ["environment", "file"])
+def test_a_wrong_value_is_named_and_not_repeated(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, place: str, name: str, value: str
+) -> None:
+    if place == "file":
+        (folder / ".env").write_text(f"{name}={value}\n")
+    else:
+        monkeypatch.setenv(name, value)
+    with pytest.raises(WrongSetting) as wrong:
+        load_settings()
+    message = str(wrong.value)
+    assert message.startswith(f"{name}: Input should be ")
+    assert "\n" not in message
+    assert len(value) < 2 or value not in message  # one digit may well be a bound
+
+
+@pytest.mark.parametrize("place", ["environment", "file"])
+def test_a_setting_that_does_not_exist_is_named_and_its_value_is_not(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    if place == "file":
+        (folder / ".env").write_text("BELONGINGS_PROT=hunter2\n")
+    else:
+        monkeypatch.setenv("BELONGINGS_PROT", "hunter2")
+    with pytest.raises(WrongSetting) as wrong:
+        load_settings()
+    assert str(wrong.value) == "BELONGINGS_PROT is not a setting; see: belongings settings"
+
+
+def test_the_address_of_the_database_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://rick:hunter2@localhost/belongings")
+    settings = load_settings()
+    for shown in (repr(settings), str(settings), str(settings.model_dump()), settings.model_dump_json()):
+        assert "hunter2" not in shown
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load_settings().port = 1
+
+
+def test_only_the_database_has_a_variable_without_our_prefix() -> None:
+    assert variable("database_url") == "DATABASE_URL"
+    assert variable("pool_wait") == "BELONGINGS_POOL_WAIT"
