@@ -5,6 +5,7 @@ puts a new state in the place of the old one, so that a reader always sees one m
 queue, as they do on SQLite.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from itertools import count, islice
@@ -64,6 +65,8 @@ class InMemoryStore:
         self._turn.put(None)
 
     def migrate(self, revision: str = "head") -> list[Migration]:
+        if revision not in ("head", "base"):
+            raise ValueError("memory has no schema, and so no revisions")
         return []
 
     def prepare(self) -> None:
@@ -93,8 +96,8 @@ class InMemoryUnitOfWork:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end()
-        self.users.held.clear()
-        self.items.held.clear()
+        self.users.forget()
+        self.items.forget()
 
     def begin(self) -> None:
         """Become the one writer, and see what has been committed until now."""
@@ -119,7 +122,7 @@ class InMemoryUnitOfWork:
             self._store.stop_writing()
 
 
-class _Repository(Generic[Entity]):
+class _Repository(ABC, Generic[Entity]):
     """Entities of one kind: ``rows`` as this unit of work sees them, ``held`` those it handed out."""
 
     def __init__(self, unit: InMemoryUnitOfWork, ids: Iterator[int]) -> None:
@@ -127,17 +130,21 @@ class _Repository(Generic[Entity]):
         self.ids = ids
         self.rows: dict[int, Entity] = {}
         self.held: dict[int, Entity] = {}
+        self._read: dict[int, list[object]] = {}
+
+    def forget(self) -> None:
+        self.held.clear()
 
     def store(self, entity: Entity) -> None:
         self.unit.begin()
         entity.id = next(self.ids)
-        self.rows[entity.id] = replace(entity)
-        self.held[entity.id] = entity
+        self._write(entity)
 
     def find(self, id: int) -> Entity | None:
         self.unit.begin()
         if id not in self.held and id in self.rows:
             self.held[id] = replace(self.rows[id])
+            self._read[id] = _values(self.held[id])
         return self.held.get(id)
 
     def remove(self, entity: Entity) -> None:
@@ -149,11 +156,22 @@ class _Repository(Generic[Entity]):
     def flush(self) -> None:
         """Write the changes made on the entities that were handed out."""
         for id, entity in self.held.items():
-            if id in self.rows and _values(self.rows[id]) == _values(entity):
-                continue
-            self.expect_version(entity)
-            entity.version += 1
-            self.rows[id] = replace(entity)
+            if _values(entity) != self._read[id]:
+                entity.check()
+                self.expect_version(entity)
+                self.allow(entity)
+                entity.version += 1
+                self._write(entity)
+
+    @abstractmethod
+    def allow(self, entity: Entity) -> None:
+        """Raise where the constraints of a database would."""
+
+    def _write(self, entity: Entity) -> None:
+        id = cast(int, entity.id)
+        self.rows[id] = replace(entity)
+        self.held[id] = entity
+        self._read[id] = _values(entity)
 
     def expect_version(self, entity: Entity) -> None:
         row = self.rows.get(cast(int, entity.id))
@@ -164,8 +182,7 @@ class _Repository(Generic[Entity]):
 class InMemoryUserRepository(_Repository[User]):
     def add(self, user: User) -> None:
         self.unit.begin()
-        if any(row.email_key == user.email_key for row in self.rows.values()):
-            raise EmailTaken
+        self.allow(user)
         self.store(user)
 
     def get(self, user_id: int) -> User:
@@ -173,6 +190,10 @@ class InMemoryUserRepository(_Repository[User]):
         if user is None:
             raise UserNotFound
         return user
+
+    def allow(self, user: User) -> None:
+        if any(row.email_key == user.email_key and row.id != user.id for row in self.rows.values()):
+            raise EmailTaken
 
     def remove(self, user: User) -> None:
         super().remove(user)
@@ -185,7 +206,7 @@ class InMemoryUserRepository(_Repository[User]):
 class InMemoryItemRepository(_Repository[Item]):
     def add(self, item: Item) -> None:
         self.unit.begin()
-        self._expect_owner(item)
+        self.allow(item)
         self.store(item)
 
     def get(self, item_id: int) -> Item:
@@ -194,12 +215,7 @@ class InMemoryItemRepository(_Repository[Item]):
             raise ItemNotFound
         return item
 
-    def flush(self) -> None:
-        for item in self.held.values():
-            self._expect_owner(item)
-        super().flush()
-
-    def _expect_owner(self, item: Item) -> None:
+    def allow(self, item: Item) -> None:
         if item.owner_id is not None and item.owner_id not in self.unit.users.rows:
             raise UserNotFound
 

@@ -48,6 +48,13 @@ class Item:
     version: int = 1
 
     def __post_init__(self) -> None:
+        self.check()
+
+    def check(self) -> None:
+        """Make sure of every invariant, as stores do again before they write what was changed.
+
+        :raises InvalidValue: one is broken.
+        """
         check_text("title", self.title, most=TITLE_MAX_LENGTH)
         if not self.title.strip():
             raise InvalidValue("title", "must not be blank")

@@ -40,6 +40,13 @@ class User:
     email_key: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        self.check()
+
+    def check(self) -> None:
+        """Make sure of every invariant, as stores do again before they write what was changed.
+
+        :raises InvalidValue: one is broken.
+        """
         check_text("email", self.email, most=EMAIL_MAX_LENGTH)
         local, at, domain = self.email.rpartition("@")
         if not (local and at and domain) or any(map(str.isspace, self.email)):

@@ -57,8 +57,9 @@ def load_settings() -> Settings:
 
     :raises WrongSetting: a value is out of its bounds, or a name with our prefix does not exist.
     """
+    known = {variable(field) for field in Settings.model_fields}
     for name in _given_names():
-        if name.startswith(PREFIX) and name.removeprefix(PREFIX).lower() not in Settings.model_fields:
+        if name.startswith(PREFIX) and name not in known:
             raise WrongSetting(f"{name} is not a setting; see: belongings settings")
     try:
         return Settings()
@@ -75,7 +76,10 @@ def variable(field: str) -> str:
 
 def _given_names() -> Iterator[str]:
     yield from (name.upper() for name in os.environ)
-    yield from (name.upper() for name in dotenv_values(_ENV_FILE))
+    try:
+        yield from (name.upper() for name in dotenv_values(_ENV_FILE))
+    except UnicodeDecodeError:
+        raise WrongSetting(f"{_ENV_FILE} is not text in UTF-8") from None
 
 
 def processors() -> int:

@@ -110,6 +110,7 @@ class UnitOfWork(Protocol):
     def commit(self) -> None:
         """Make it so: when this returns, the changes are on disk and everybody sees them.
 
+        :raises EmailTaken, UserNotFound, InvalidValue: a change on an entity asks for what may not be.
         :raises StaleVersion: an entity was changed or removed by somebody else since it was read.
         """
 

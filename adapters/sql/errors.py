@@ -25,7 +25,7 @@ def in_domain_terms() -> Iterator[None]:
     except DBAPIError as error:
         unavailable = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
         if unavailable or _code(error.orig) in _NO_SUCH_TABLE_OR_COLUMN:
-            raise StorageUnavailable(_first_line(error.orig)) from error
+            raise StorageUnavailable(first_line(error.orig)) from error
         raise
 
 
@@ -37,7 +37,8 @@ def _code(error: Any) -> object:
     return getattr(error, "sqlstate", None) or next(iter(error.args), None)
 
 
-def _first_line(error: object) -> str:
+def first_line(error: object) -> str:
+    """What a driver said, without what it adds to it."""
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 

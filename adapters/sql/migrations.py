@@ -14,6 +14,7 @@ from sqlalchemy import URL, Connection, NullPool, create_engine, event, text
 
 from adapters.sql.errors import in_domain_terms
 from adapters.sql.schema import REVISIONS, current_revision
+from domain.errors import StorageUnavailable
 from service_layer.ports import Migration
 
 _PATIENCE = 600
@@ -81,7 +82,8 @@ def exclusive_connection(url: URL) -> Iterator[Connection]:
             connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": _LOCK_ID})
         elif engine.dialect.name == "mysql":
             lock = {"name": f"belongings {url.database}"[:64], "patience": _PATIENCE}
-            connection.execute(text("SELECT GET_LOCK(:name, :patience)"), lock)  # ends with the connection
+            if connection.scalar(text("SELECT GET_LOCK(:name, :patience)"), lock) != 1:  # ends with the connection
+                raise StorageUnavailable("another process has been migrating for too long")
         yield connection
     engine.dispose()
 

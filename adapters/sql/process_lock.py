@@ -32,7 +32,7 @@ class ProcessLock:
     """
 
     def __init__(self, database: Path, *, wait: float = 0) -> None:
-        self._path = database.with_name(f"{database.name}-process")
+        self._path = (path := database.resolve()).with_name(f"{path.name}-process")
         self._handle = self._take(monotonic() + wait)
 
     def _take(self, deadline: float) -> int:

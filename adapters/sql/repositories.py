@@ -15,6 +15,7 @@ class SqlAlchemyUserRepository:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._held: list[User] = []  # a session holds weak references only
 
     def add(self, user: User) -> None:
         with in_domain_terms():
@@ -28,12 +29,16 @@ class SqlAlchemyUserRepository:
             user = self._session.get(User, user_id)
         if user is None:
             raise UserNotFound
+        self._held.append(user)
         return user
 
     def remove(self, user: User) -> None:
         with in_domain_terms():
             self._session.delete(user)
             self._session.flush()
+        for entity in list(self._session):
+            if isinstance(entity, Item) and entity.owner_id == user.id:
+                self._session.expunge(entity)  # the database has removed it too
 
 
 class SqlAlchemyItemRepository:
@@ -41,6 +46,7 @@ class SqlAlchemyItemRepository:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._held: list[Item] = []
 
     def add(self, item: Item) -> None:
         with in_domain_terms():
@@ -56,6 +62,7 @@ class SqlAlchemyItemRepository:
             item = self._session.get(Item, item_id)
         if item is None:
             raise ItemNotFound
+        self._held.append(item)
         return item
 
     def remove(self, item: Item) -> None:

@@ -1,16 +1,19 @@
 """A SQL database, as its operator sees it."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError
 
 from adapters.sql.engines import Engines, is_private
-from adapters.sql.errors import in_domain_terms
+from adapters.sql.errors import first_line, in_domain_terms
 from adapters.sql.process_lock import ProcessLock, needs_one_process
 from adapters.sql.schema import current_revision, expect_current
 from adapters.sql.tables import map_domain
-from domain.errors import SchemaMismatch, SchemaNewer
+from domain.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
 from service_layer.ports import Migration
 
 _MIGRATION_WAIT = 5.0
@@ -50,7 +53,8 @@ class SqlStore:
         held = self._lock is not None
         self._claim(wait=_MIGRATION_WAIT)
         try:
-            return migrate(self._engines.writer.url, revision)
+            with _usable():
+                return migrate(self._engines.writer.url, revision)
         finally:
             if not held:
                 self._release()
@@ -68,8 +72,9 @@ class SqlStore:
             self.migrate()
 
     def check(self) -> None:
-        with in_domain_terms():
-            expect_current(current_revision(self._engines.reader))
+        with _usable():
+            revision = current_revision(self._engines.reader)
+        expect_current(revision)
 
     def close(self) -> None:
         self._engines.dispose()
@@ -84,6 +89,16 @@ class SqlStore:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
+    """At the first contact anything that the driver says means that this is no database to use."""
+    try:
+        with in_domain_terms():
+            yield
+    except (DBAPIError, TypeError) as error:  # TypeError: the URL has an option that PyMySQL does not know
+        raise StorageUnavailable(first_line(getattr(error, "orig", error))) from error
 
 
 def describe(url: URL) -> str:

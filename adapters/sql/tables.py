@@ -1,6 +1,6 @@
 """The tables, and how the domain's classes map to them."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, UniqueConstraint
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, UniqueConstraint, event
 from sqlalchemy.orm import class_mapper, registry
 from sqlalchemy.orm.exc import UnmappedClassError
 
@@ -52,3 +52,9 @@ def map_domain() -> None:
         mapping = registry(metadata=metadata)
         mapping.map_imperatively(User, users, version_id_col=users.c.version)
         mapping.map_imperatively(Item, items, version_id_col=items.c.version)
+        event.listen(User, "before_update", _check)
+        event.listen(Item, "before_update", _check)
+
+
+def _check(_mapper: object, _connection: object, entity: User | Item) -> None:
+    entity.check()

@@ -6,7 +6,7 @@ from threading import Barrier, Event, Thread
 
 import pytest
 
-from domain.errors import EmailTaken, ItemNotFound, StaleVersion, UserNotFound
+from domain.errors import EmailTaken, InvalidValue, ItemNotFound, StaleVersion, UserNotFound
 from domain.items import Item
 from domain.users import User
 from service_layer.ports import UnitOfWork
@@ -228,6 +228,61 @@ def test_who_writes_over_a_newer_version_is_told(unit_of_work: Units) -> None:
     found = unit_of_work().views.item(item_id)
     assert found is not None
     assert found["title"] == "Sieve"
+
+
+def test_who_changes_nothing_does_not_care_what_others_did(unit_of_work: Units) -> None:
+    user_id = stored_user(unit_of_work)
+    item_id = stored_item(unit_of_work, owner_id=user_id)
+    with unit_of_work() as slow:
+        item = slow.items.get(item_id)
+        slow.commit()
+        with unit_of_work() as quick:
+            quick.items.get(item_id).title = "Sieve"
+            quick.commit()
+        with unit_of_work() as quick:
+            quick.users.remove(quick.users.get(user_id))
+            quick.commit()
+        slow.commit()
+        assert slow.items.get(item_id) is item
+        assert item.title == "Towel"
+
+
+def test_a_removed_users_items_are_not_found_even_if_they_were_before(unit_of_work: Units) -> None:
+    user_id = stored_user(unit_of_work)
+    item_id = stored_item(unit_of_work, owner_id=user_id)
+    with unit_of_work() as uow:
+        uow.items.get(item_id)
+        uow.users.remove(uow.users.get(user_id))
+        with pytest.raises(ItemNotFound):
+            uow.items.get(item_id)
+        with pytest.raises(UserNotFound):
+            uow.users.get(user_id)
+        uow.commit()
+
+
+def test_a_changed_address_must_be_free_and_is_taken_from_then_on(unit_of_work: Units) -> None:
+    one, _ = stored_user(unit_of_work), stored_user(unit_of_work, "b@example.com")
+    with pytest.raises(EmailTaken), unit_of_work() as uow:
+        uow.users.get(one).email = "B@example.com"
+        uow.commit()
+    with unit_of_work() as uow:
+        uow.users.get(one).email = "C@example.com"
+        uow.commit()
+    with pytest.raises(EmailTaken):
+        stored_user(unit_of_work, "c@example.com")
+    stored_user(unit_of_work)  # the old address is free again
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("title", ""), ("title", "x" * 256), ("price", Decimal("1.239")), ("description", "\x00")]
+)
+def test_a_change_that_breaks_an_invariant_is_refused(unit_of_work: Units, field: str, value: object) -> None:
+    item_id = stored_item(unit_of_work)
+    with pytest.raises(InvalidValue), unit_of_work() as uow:
+        setattr(uow.items.get(item_id), field, value)
+        uow.commit()
+    with unit_of_work() as uow:
+        assert uow.items.get(item_id).version == 1
 
 
 @pytest.mark.parametrize("change", [True, False])
