@@ -46,6 +46,7 @@ class InMemoryStore:
 
     label = "memory (lost when the service ends)"
     embedded = True
+    one_writer = True
     one_process_only = "each would have a memory of its own"
 
     def __init__(self, *, wait: float = 3.0) -> None:

@@ -143,6 +143,10 @@ class Store(Protocol):
         """Whether it is part of this service, so that nobody else makes, migrates or mends it."""
 
     @property
+    def one_writer(self) -> bool:
+        """Whether units of work that change something take turns, however many threads there are."""
+
+    @property
     def one_process_only(self) -> str | None:
         """Why several processes may not use it at once; None where they may."""
 

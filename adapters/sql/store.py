@@ -42,6 +42,10 @@ class SqlStore:
         return self._url.get_backend_name() == "sqlite"
 
     @property
+    def one_writer(self) -> bool:
+        return self.embedded
+
+    @property
     def one_process_only(self) -> str | None:
         if is_private(self._url):
             return "each would have a database of its own"

@@ -5,8 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from anyio import CapacityLimiter
-from anyio.to_thread import current_default_thread_limiter, run_sync
+from anyio.to_thread import run_sync
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
@@ -15,6 +14,7 @@ from domain.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
 from entrypoints.api import health, items, users
 from entrypoints.api.body_limit import BodyLimit
 from entrypoints.api.documentation import document, problems
+from entrypoints.api.lanes import Lanes
 from entrypoints.api.problems import add_problem_handlers
 from entrypoints.container import Container, build_container
 from entrypoints.settings import WrongSetting, load_settings, processors
@@ -60,8 +60,10 @@ def create_app(container: Container | None = None) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     container: Container = app.state.container
     store = container.store()
-    current_default_thread_limiter().total_tokens = container.settings().threads
-    app.state.hashing_lane = CapacityLimiter(processors())
+    settings = container.settings()
+    app.state.lanes = Lanes(
+        threads=settings.threads, one_writer=store.one_writer, processors=processors(), wait=settings.pool_wait
+    )
     try:
         await run_sync(store.prepare)
     except SchemaNewer:

@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from anyio import CapacityLimiter
 from fastapi import Depends, Path, Query, Request
 
+from entrypoints.api.lanes import Lanes
 from entrypoints.api.schemas import Whole
 from entrypoints.settings import Settings
 from service_layer.ports import PasswordHasher, Store, UnitOfWork
@@ -31,9 +31,9 @@ async def _settings(request: Request) -> Settings:
     return settings
 
 
-async def _hashing_lane(request: Request) -> CapacityLimiter:
-    lane: CapacityLimiter = request.app.state.hashing_lane
-    return lane
+async def _lanes(request: Request) -> Lanes:
+    lanes: Lanes = request.app.state.lanes
+    return lanes
 
 
 async def _page(
@@ -54,6 +54,6 @@ Uow = Annotated[UnitOfWork, Depends(_unit_of_work)]
 Hasher = Annotated[PasswordHasher, Depends(_hasher)]
 TheStore = Annotated[Store, Depends(_store)]
 TheSettings = Annotated[Settings, Depends(_settings)]
-HashingLane = Annotated[CapacityLimiter, Depends(_hashing_lane)]
+TheLanes = Annotated[Lanes, Depends(_lanes)]
 WantedPage = Annotated[PageRequest, Depends(_page)]
 Id = Annotated[Whole, Path(ge=1, le=ID_MAX)]

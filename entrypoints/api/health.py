@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 
 from entrypoints.api import schemas
 from entrypoints.api.answers import answer
-from entrypoints.api.dependencies import TheStore
+from entrypoints.api.dependencies import TheLanes, TheStore
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -16,7 +16,7 @@ async def live() -> Response:
 
 
 @router.get("/ready", response_model=schemas.Health)
-def ready(store: TheStore) -> Response:
+async def ready(store: TheStore, lanes: TheLanes) -> Response:
     """Whether requests can be served; if not, the 503 says why."""
-    store.check()
+    await lanes.reading.run(store.check)
     return answer({"status": "ok"})
