@@ -80,6 +80,17 @@ def test_nobody_sees_what_is_not_committed_not_even_ones_own_views(unit_of_work:
         assert len(uow.views.items(PageRequest()).rows) == 1
 
 
+def test_a_change_after_a_commit_is_not_seen_before_the_next(unit_of_work: Units) -> None:
+    with unit_of_work() as uow:
+        item = Item(title="Towel")
+        uow.items.add(item)
+        item.title = "Cloth"
+        uow.commit()
+        item.title = "Sieve"
+        assert [item["title"] for item in uow.views.items(PageRequest()).rows] == ["Cloth"]
+    assert [item["title"] for item in unit_of_work().views.items(PageRequest()).rows] == ["Cloth"]
+
+
 def test_changes_are_written_by_commit_and_counted(unit_of_work: Units) -> None:
     item_id = stored_item(unit_of_work)
     with unit_of_work() as uow:
