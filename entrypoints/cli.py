@@ -1,4 +1,4 @@
-"""The command line: ``belongings serve | migrate | settings``
+"""The command line: ``belongings serve | migrate | copy | settings``
 
 What only some commands need is imported inside them, so that ``--help`` is quick.
 """
@@ -10,7 +10,6 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.table import Column, Table
 
 app = typer.Typer(
     help="Keeps users and the items they own.",
@@ -84,22 +83,48 @@ def migrate(
         _stop(_reason(error))
     for step in steps:
         out.print(f"{step.direction} {step.revision} {step.title}")
-    out.print(f"{len(steps) or 'Nothing'} {'migrated' if steps else 'to migrate'}: {store.label}")
+    out.print(f"{'Migrated' if steps else 'Nothing to migrate'}: {store.label}")
+
+
+@app.command()
+def copy(
+    source: Annotated[str, typer.Option("--from", metavar="URL", help="The database to read; it is not changed.")],
+    target: Annotated[str, typer.Option("--to", metavar="URL", help="The database to fill; it must be empty.")],
+) -> None:
+    """Copy all users and items into another SQL database, all or nothing, and check what arrived."""
+    from rich.progress import Progress, TaskID
+
+    from domain.errors import BelongingsError
+    from entrypoints.container import copy_database
+    from entrypoints.settings import WrongSetting
+
+    bars: dict[str, TaskID] = {}
+
+    def show(step: str, done: int, total: int) -> None:
+        if step not in bars:
+            bars[step] = shown.add_task(step)
+        shown.update(bars[step], completed=done, total=total)
+
+    try:
+        with Progress(console=err, transient=True, disable=not err.is_interactive) as shown:
+            users, items = copy_database(source, target, show)
+    except (WrongSetting, BelongingsError) as error:
+        _stop(_reason(error))
+    out.print(f"Copied {users} users and {items} items; counts and checksums agree")
 
 
 @app.command()
 def settings() -> None:
-    """List all settings: what they are, what they may be, what they mean."""
+    """List all settings: what they are, what they are by default, what they mean."""
     from entrypoints.settings import Settings, variable
 
     container = _container()
-    table = Table(Column("Variable", no_wrap=True), "Value", "Default", "Meaning", show_edge=False)
     for name, field in Settings.model_fields.items():
         hidden = name == "database_url"
         value = container.store().label if hidden else getattr(container.settings(), name)
         default = field.default.get_secret_value() if hidden else field.default
-        table.add_row(variable(name), str(value), str(default), field.description)
-    out.print(table, soft_wrap=False)
+        out.print(f"{variable(name)}={value}  (default: {default})")
+        out.print(f"    {field.description}")
 
 
 def _container() -> Any:

@@ -1,11 +1,13 @@
 """The one place that knows every adapter, and picks them by the settings."""
 
+from collections.abc import Callable
+
 from dependency_injector import containers, providers
 from sqlalchemy import URL
 
 from adapters.in_memory import InMemoryStore, InMemoryUnitOfWork
 from adapters.password_hashing import Argon2PasswordHasher
-from adapters.sql.engines import Limits, create_engines, parse_url
+from adapters.sql.engines import Limits, create_engines, is_private, parse_url
 from adapters.sql.store import SqlStore
 from adapters.sql.unit_of_work import SqlAlchemyUnitOfWork
 from entrypoints.settings import Settings, WrongSetting, processors
@@ -65,3 +67,25 @@ def build_container(settings: Settings) -> Container:
     container = SqlContainer(settings=settings)
     container.url()
     return container
+
+
+def copy_database(source: str, target: str, progress: Callable[[str, int, int], object]) -> tuple[int, int]:
+    """Copy everything that one database has into another, an empty one; how many users and how many items.
+
+    :param progress: told what is being done, and with how many rows of how many it is done.
+    :raises WrongSetting: a URL names no database that can be copied.
+    :raises BelongingsError: it was not copied; the message says why.
+    """
+    from adapters.sql.copying import copy  # Alembic takes its time to load, and nothing else here needs it
+
+    return copy(_kept_database("--from", source), _kept_database("--to", target), progress)
+
+
+def _kept_database(option: str, text: str) -> URL:
+    try:
+        url = None if text == "memory://" else parse_url(text)
+    except ValueError as error:
+        raise WrongSetting(f"{option} {error}") from None
+    if url is None or is_private(url):
+        raise WrongSetting(f"{option} names a database in memory, which no other process can reach")
+    return url

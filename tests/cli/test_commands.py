@@ -52,10 +52,10 @@ def test_settings_lists_every_setting_and_no_secret(monkeypatch: pytest.MonkeyPa
     result = belongings("settings")
     assert result.exit_code == 0
     assert all(variable(field) in result.stdout for field in Settings.model_fields)
-    assert "postgresql+psycopg://me:***@db.example.com/name" in result.stdout.replace("\n", "")
-    assert "8123" in result.stdout
+    assert "DATABASE_URL=postgresql://me:***@db.example.com/name  (default: sqlite:///belongings.db)" in result.stdout
+    assert "BELONGINGS_PORT=8123  (default: 8000)" in result.stdout
     assert "secret" not in result.stdout
 
 
 def test_help_names_every_command() -> None:
-    assert all(command in belongings("--help").stdout for command in ("serve", "migrate", "settings"))
+    assert all(command in belongings("--help").stdout for command in ("serve", "migrate", "copy", "settings"))

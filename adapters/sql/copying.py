@@ -1,0 +1,100 @@
+"""Copying everything from one SQL database into another, whatever kind each is.
+
+The source is read in one transaction, so that the copy shows one moment of it even while a service
+writes there. The target is written in one transaction too, behind locks that keep writers out until
+it is committed. So a run that was killed at any point leaves no rows and can be run again, nobody ever
+sees half a copy, and what was checked is what is committed. Batches that are committed one by one,
+with a mark of how far they came, would have to tell their rows from those that a service adds
+between them. One transaction costs little: PostgreSQL does not notice its size, SQLite's log grows
+to the size of the copy, and MariaDB takes a while to undo a run that was killed.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from hashlib import blake2b
+
+from sqlalchemy import URL, Connection, RowMapping, Table, func, insert, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from adapters.sql.errors import first_line
+from adapters.sql.given_ids import continue_after, last_id
+from adapters.sql.long_transactions import one_moment, sole_writer
+from adapters.sql.tables import items, users
+from domain.errors import BelongingsError, SchemaMismatch, StorageUnavailable
+
+_BATCH = 1_000
+"""Rows in memory at once; some 40 MB of text where all of it is as long as can be."""
+
+Progress = Callable[[str, int, int], object]
+"""Told after each batch what is being done, and with how many rows of how many it is done."""
+
+
+class CannotCopy(BelongingsError):
+    """The target has no row more than before, unless it went away during the commit; the message says why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.message = reason
+
+
+def copy(source: URL, target: URL, progress: Progress) -> tuple[int, int]:
+    """Copy all users and items as they are, with their ids and versions; how many users and how many items.
+
+    A target without a schema is migrated. When this returns, both sides had as many rows with the same
+    digest over all of them, and the target will give no id that either of the two ever gave.
+
+    :raises CannotCopy: the target has rows; a schema is not the newest one, or the source has none;
+        a database cannot be reached or refuses; or the two sides differ in the end.
+    """
+    with _in_one_line("the copy failed"), ExitStack() as stack:
+        if source == target:
+            raise CannotCopy("the source and the target are the same database")
+        with _in_one_line("source"):
+            given = stack.enter_context(one_moment(source))
+        with _in_one_line("target"):
+            taken = stack.enter_context(sole_writer(target))
+        if any(taken.scalar(select(table.c.id).limit(1)) for table in (users, items)):
+            raise CannotCopy("target: it is not empty")
+        for table in (users, items):  # before all rows: it may commit
+            continue_after(taken, table, last_id(given, table))
+        return _copy_table(given, taken, users, progress), _copy_table(given, taken, items, progress)
+
+
+def _copy_table(given: Connection, taken: Connection, table: Table, progress: Progress) -> int:
+    sent = _go_through(given, table, partial(progress, f"copying {table.name}"), partial(taken.execute, insert(table)))
+    kept = _go_through(taken, table, partial(progress, f"checking {table.name}"))
+    if sent != kept:
+        raise CannotCopy(f"the {table.name} differ: {sent[0]} ({sent[1]}) were sent, {kept[0]} ({kept[1]}) are kept")
+    return sent[0]
+
+
+def _go_through(
+    connection: Connection,
+    table: Table,
+    progress: Callable[[int, int], object],
+    each: Callable[[Sequence[RowMapping]], object] = len,
+) -> tuple[int, str]:
+    """Call ``each`` with every batch, in id order; return how many rows there are, and their digest."""
+    total = connection.scalar(select(func.count()).select_from(table)) or 0
+    rows, last, digest = 0, 0, blake2b(digest_size=16)
+    page = select(table).order_by(table.c.id).limit(_BATCH)
+    while batch := connection.execute(page.where(table.c.id > last)).mappings().all():
+        each(batch)
+        for row in batch:
+            digest.update(repr(tuple(row.values())).encode())
+        rows, last = rows + len(batch), batch[-1]["id"]
+        progress(rows, total)
+    if rows != total:
+        raise CannotCopy(f"{total} {table.name} were counted, but {rows} found")
+    return rows, digest.hexdigest()
+
+
+@contextmanager
+def _in_one_line(who: str) -> Iterator[None]:
+    try:
+        yield
+    except (SchemaMismatch, StorageUnavailable) as error:
+        raise CannotCopy(f"{who}: {getattr(error, 'reason', error)}") from error
+    except SQLAlchemyError as error:
+        raise CannotCopy(f"{who}: {first_line(getattr(error, 'orig', error))}") from error

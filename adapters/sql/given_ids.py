@@ -1,0 +1,35 @@
+"""Which ids a table has given, so that another database never gives them again."""
+
+from sqlalchemy import Connection, Table, func, select, text
+
+_LAST = {
+    "sqlite": "SELECT seq FROM sqlite_sequence WHERE name = :table",
+    "postgresql": "SELECT pg_sequence_last_value(CAST(pg_get_serial_sequence(:table, 'id') AS regclass))",
+    "mysql": "SELECT auto_increment - 1 FROM information_schema.tables"
+    " WHERE table_schema = database() AND table_name = :table",
+}
+
+
+def last_id(connection: Connection, table: Table) -> int:
+    """The greatest id that the table ever gave or has, whether its row is still there or not; 0 before the first."""
+    if not getattr(connection.dialect, "is_mariadb", True):
+        connection.execute(text("SET SESSION information_schema_stats_expiry = 0"))  # MySQL would say an old one
+    given = connection.scalar(text(_LAST[connection.dialect.name]), {"table": table.name})
+    return max(given or 0, connection.scalar(select(func.max(table.c.id))) or 0)
+
+
+def continue_after(connection: Connection, table: Table, last: int) -> None:
+    """Let the table give only ids that are greater than this one and than all that it gave.
+
+    On MariaDB this is DDL, which commits what was done before it. On PostgreSQL a rollback leaves it done.
+    """
+    last = max(last, last_id(connection, table))
+    values = {"table": table.name, "last": last}
+    if connection.dialect.name == "sqlite":
+        connection.execute(text("DELETE FROM sqlite_sequence WHERE name = :table"), values)
+        connection.execute(text("INSERT INTO sqlite_sequence (name, seq) VALUES (:table, :last)"), values)
+    elif connection.dialect.name == "mysql":
+        connection.execute(text(f"ALTER TABLE {table.name} AUTO_INCREMENT = {last + 1}"))
+    elif last:
+        sequence = "CAST(pg_get_serial_sequence(:table, 'id') AS regclass)"
+        connection.execute(text(f"SELECT setval({sequence}, :last)"), values)
