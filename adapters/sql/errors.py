@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -24,17 +23,13 @@ def in_domain_terms() -> Iterator[None]:
         raise StorageUnavailable("all connections are in use") from error
     except DBAPIError as error:
         unavailable = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
-        if unavailable or _code(error.orig) in _NO_SUCH_TABLE_OR_COLUMN:
+        if unavailable or getattr(error.orig, "sqlstate", None) in _NO_SUCH_TABLE_OR_COLUMN:
             raise StorageUnavailable(first_line(error.orig)) from error
         raise
 
 
-_NO_SUCH_TABLE_OR_COLUMN = ("42P01", "42703", 1146, 1054)
+_NO_SUCH_TABLE_OR_COLUMN = ("42P01", "42703", "42S02", "42S22")
 """Of PostgreSQL and of MariaDB: it is not migrated yet. SQLite says so by an OperationalError."""
-
-
-def _code(error: Any) -> object:
-    return getattr(error, "sqlstate", None) or next(iter(error.args), None)
 
 
 def first_line(error: object) -> str:

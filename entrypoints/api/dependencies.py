@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
 
+from entrypoints.api import schemas
 from entrypoints.api.lanes import Lanes
-from entrypoints.api.schemas import Whole
 from entrypoints.settings import Settings
 from service_layer.ports import PasswordHasher, Store, UnitOfWork
-from service_layer.read_models import ID_MAX, PAGE_MAX, PageRequest
+from service_layer.read_models import PAGE_MAX, PageRequest
 
 
 async def _unit_of_work(request: Request) -> UnitOfWork:
@@ -37,17 +37,16 @@ async def _lanes(request: Request) -> Lanes:
 
 
 async def _page(
-    limit: Annotated[Whole, Query(ge=1, le=PAGE_MAX, description="How many rows at most.")] = PAGE_MAX,
+    limit: Annotated[schemas.Limit, Query(description="How many rows at most.")] = PAGE_MAX,
     skip: Annotated[
-        Whole | None, Query(ge=0, le=ID_MAX, description="How many rows to pass over. Deep pages are slow this way.")
+        schemas.Count | None, Query(description="How many rows to pass over. Deep pages are slow this way.")
     ] = None,
     after: Annotated[
-        Whole,
-        Query(ge=0, le=ID_MAX, description="Only rows with a greater id. Deep pages cost what the first one costs."),
+        schemas.Count, Query(description="Only rows with a greater id. Deep pages cost what the first one costs.")
     ] = 0,
-    offset: Annotated[Whole | None, Query(ge=0, le=ID_MAX, description="Another spelling of `skip`.")] = None,
+    offset: Annotated[schemas.Count, Query(description="Another spelling of `skip`; that one wins.")] = 0,
 ) -> PageRequest:
-    return PageRequest(limit=limit, skip=skip if skip is not None else offset or 0, after=after)
+    return PageRequest(limit=limit, skip=offset if skip is None else skip, after=after)
 
 
 Uow = Annotated[UnitOfWork, Depends(_unit_of_work)]
@@ -56,4 +55,4 @@ TheStore = Annotated[Store, Depends(_store)]
 TheSettings = Annotated[Settings, Depends(_settings)]
 TheLanes = Annotated[Lanes, Depends(_lanes)]
 WantedPage = Annotated[PageRequest, Depends(_page)]
-Id = Annotated[Whole, Path(ge=1, le=ID_MAX)]
+Id = Annotated[schemas.Id, Path()]

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from entrypoints.api.problems import MEDIA_TYPE, RETRY_AFTER, InvalidRequest, Problem
+from service_layer.read_models import ID_MAX
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -47,6 +48,7 @@ def document(app: FastAPI, *, password_min_length: int) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = generate()
+            _make_bounds_exact(schema)
             for path in schema["paths"].values():
                 for operation in path.values():
                     _mark_problems(operation["responses"])
@@ -55,6 +57,17 @@ def document(app: FastAPI, *, password_min_length: int) -> None:
         return generate()
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend the schema
+
+
+def _make_bounds_exact(part: Any) -> None:
+    """FastAPI publishes the bounds of whole numbers as floats, which cannot hold the greatest id."""
+    if isinstance(part, dict):
+        if part.get("type") == "integer":
+            part.update({key: min(int(part[key]), ID_MAX) for key in ("minimum", "maximum") if key in part})
+        part = part.values()
+    if not isinstance(part, str | int | float | None):
+        for each in part:
+            _make_bounds_exact(each)
 
 
 def _mark_problems(responses: dict[str, Any]) -> None:

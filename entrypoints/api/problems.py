@@ -113,7 +113,7 @@ def _allowed(request: Request) -> str:
     """All methods of this path; the router names those of the first route only."""
     routes = iter_route_contexts(request.app.routes)
     methods = [route.methods or () for route in routes if route.matches(request.scope)[0] is Match.PARTIAL]
-    return ", ".join(sorted({method for some in methods for method in some}))
+    return ", ".join(sorted({method for some in methods for method in some})) or "GET, HEAD"  # a folder of files
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from domain.items import DESCRIPTION_MAX_LENGTH, PRICE_MAX, TITLE_MAX_LENGTH
 from domain.passwords import PASSWORD_MAX_LENGTH, PASSWORD_MIN_LENGTH
 from domain.users import EMAIL_MAX_LENGTH
-from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX
+from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX, PAGE_MAX
 
 
 def _checked_email(text: str) -> str:
@@ -48,10 +48,14 @@ _Price = Annotated[
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": float(PRICE_MAX), "multipleOf": 0.01}),
 ]
 
-Whole = Annotated[int, BeforeValidator(_decimal_digits)]
-"""A whole number in a path or a query."""
+# The bounds come first: behind a validator they would hold, but not stand in the published schema.
+Limit = Annotated[int, Field(ge=1, le=PAGE_MAX), BeforeValidator(_decimal_digits)]
+Count = Annotated[int, Field(ge=0, le=ID_MAX), BeforeValidator(_decimal_digits)]
+Id = Annotated[int, Field(ge=1, le=ID_MAX), BeforeValidator(_decimal_digits)]
+_OwnerId = Annotated[int, Field(ge=1, le=ID_MAX), BeforeValidator(_json_number)]
 
-_OwnerId = Annotated[int, BeforeValidator(_json_number), Field(ge=1, le=ID_MAX)]
+_WHITE_SPACE = r"\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+"""As Python's ``str.isspace`` has it: what ``\\s`` means differs from one dialect of patterns to the next."""
 
 _EXAMPLE_ITEM: JsonDict = {"title": "Portal gun", "description": "Slightly used", "price": 42.5, "id": 7, "owner_id": 1}
 
@@ -87,7 +91,7 @@ class UserItemCreate(BaseModel):
             max_length=TITLE_MAX_LENGTH,
             validation_alias=AliasChoices("title", "name"),
             description="Not blank. `name` is taken as another spelling of `title`.",
-            json_schema_extra={"pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$"},
+            json_schema_extra={"pattern": rf"^[^\u0000]*[^\u0000{_WHITE_SPACE}][^\u0000]*$"},
         ),
     ]
     description: Annotated[
