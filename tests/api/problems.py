@@ -1,0 +1,30 @@
+"""What the tests expect of an answer that says no."""
+
+from http import HTTPStatus
+from typing import Any
+
+from httpx2 import Response
+
+
+def expect_problem(answer: Response, status: int, type: str = "about:blank") -> dict[str, Any]:
+    """The problem in this answer, which has this status and type and all that RFC 9457 asks for.
+
+    :param type: the last part of its type; ``about:blank`` where the status says it all.
+    """
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    problem: dict[str, Any] = answer.json()
+    members = ["type", "title", "status", "detail"]
+    assert list(problem) == members + ["errors"] * (status == HTTPStatus.UNPROCESSABLE_ENTITY)
+    assert problem["type"] == (type if type == "about:blank" else f"urn:problem-type:belongings:{type}")
+    assert (problem["title"], problem["status"]) == (HTTPStatus(status).phrase, status)
+    assert isinstance(problem["detail"], str)
+    return problem
+
+
+def expect_invalid(answer: Response, *locations: list[str]) -> None:
+    """A 422 that names exactly these parts of the request, and says of each what is wrong with it."""
+    errors = expect_problem(answer, 422, "invalid-request")["errors"]
+    assert [error["loc"] for error in errors] == list(locations)
+    assert all(list(error) == ["loc", "msg", "type"] for error in errors)
+    assert all(error["msg"] and error["type"] for error in errors)

@@ -1,0 +1,139 @@
+"""What the documentation says, and that it is all there without the internet."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from pydantic import SecretStr
+
+from entrypoints.api.app import create_app
+from entrypoints.container import build_container
+from entrypoints.settings import Settings
+from service_layer.read_models import ID_MAX
+from tests.api.problems import expect_invalid
+
+
+@pytest.fixture
+def client() -> Iterator[TestClient]:
+    """A client of an API whose operator wants passwords of 12 characters."""
+    container = build_container(Settings(database_url=SecretStr("memory://"), password_min_length=12))
+    with TestClient(create_app(container)) as client:
+        yield client
+
+
+@pytest.fixture
+def document(client: TestClient) -> dict[str, Any]:
+    answer = client.get("/openapi.json")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [(path, operation) for path, methods in document["paths"].items() for operation in methods.values()]
+
+
+def test_every_operation_documents_the_problems_it_can_answer_with(document: dict[str, Any]) -> None:
+    for path, operation in operations(document):
+        expected = {"500", "503"}
+        if "parameters" in operation:
+            expected |= {"422"}
+        if "requestBody" in operation:
+            expected |= {"400", "413", "422"}
+        if "{" in path:
+            expected |= {"404"}
+        assert expected <= operation["responses"].keys(), operation["operationId"]
+
+
+def test_problems_have_their_media_type_and_nothing_else_has(document: dict[str, Any]) -> None:
+    for _, operation in operations(document):
+        for status, response in operation["responses"].items():
+            media_type = "application/problem+json" if status >= "400" else "application/json"
+            assert list(response["content"]) == [media_type], operation["operationId"]
+
+
+def test_a_503_says_when_to_come_again(document: dict[str, Any]) -> None:
+    for _, operation in operations(document):
+        assert "Retry-After" in operation["responses"]["503"]["headers"]
+
+
+def test_what_is_created_has_a_location_and_what_is_listed_a_link(document: dict[str, Any]) -> None:
+    for path, methods in document["paths"].items():
+        if path.endswith("/"):
+            assert "Location" in methods["post"]["responses"]["200"]["headers"]
+            assert "Link" in methods["get"]["responses"]["200"]["headers"]
+
+
+def test_fastapis_own_errors_are_not_mentioned(document: dict[str, Any]) -> None:
+    assert not {"HTTPValidationError", "ValidationError"} & document["components"]["schemas"].keys()
+    assert "HTTPValidationError" not in json.dumps(document)
+
+
+def test_operation_ids_are_short_and_unique(document: dict[str, Any]) -> None:
+    ids = [operation["operationId"] for _, operation in operations(document)]
+    assert len(ids) == len(set(ids))
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+){0,2}", id) for id in ids)
+
+
+def test_every_operation_has_a_description(document: dict[str, Any]) -> None:
+    assert all(operation["description"].endswith(".") for _, operation in operations(document))
+
+
+def test_bounds_are_published_exactly(document: dict[str, Any]) -> None:
+    bounds = {"limit": (1, 100)} | dict.fromkeys(["skip", "offset", "after"], (0, ID_MAX))
+    for _, operation in operations(document):
+        for parameter in operation.get("parameters", []):
+            whole = parameter["schema"].get("anyOf", [parameter["schema"]])[0]
+            expected = bounds.get(parameter["name"], (1, ID_MAX))
+            assert (whole.get("minimum"), whole.get("maximum")) == expected, parameter["name"]
+
+
+def test_ids_in_bodies_are_published_with_their_exact_bounds(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    for name, member in (("User", "id"), ("Item", "id"), ("Item", "owner_id"), ("ItemCreate", "owner_id")):
+        schema = schemas[name]["properties"][member]
+        whole = schema.get("anyOf", [schema])[0]
+        assert (whole.get("minimum"), whole.get("maximum")) == (1, ID_MAX), f"{name}.{member}"
+        assert isinstance(whole["maximum"], int), f"{name}.{member}"
+
+
+def test_the_published_pattern_of_a_title_means_the_same_in_every_dialect(document: dict[str, Any]) -> None:
+    pattern = document["components"]["schemas"]["ItemCreate"]["properties"]["title"]["pattern"]
+    assert r"\s" not in pattern  # ECMAScript's leaves out U+001C to U+001F and U+0085, which Python strips
+    for character in map(chr, range(0x110000)):
+        assert bool(re.search(pattern, character)) != (character.isspace() or character == "\0"), character
+
+
+def test_the_least_length_of_a_password_is_what_the_operator_set(client: TestClient, document: dict[str, Any]) -> None:
+    assert document["components"]["schemas"]["UserCreate"]["properties"]["password"]["minLength"] == 12
+    assert client.get("/openapi.json").json() == document
+    answer = client.post("/users/", json={"email": "rick@example.com", "password": "x" * 11})
+    expect_invalid(answer, ["body", "password"])
+    assert client.post("/users/", json={"email": "rick@example.com", "password": "x" * 12}).status_code == 200
+
+
+def test_one_application_does_not_change_the_documentation_of_another(document: dict[str, Any]) -> None:
+    other = create_app(build_container(Settings(database_url=SecretStr("memory://")))).openapi()
+    assert other["components"]["schemas"]["UserCreate"]["properties"]["password"]["minLength"] == 8
+    assert document["components"]["schemas"]["UserCreate"]["properties"]["password"]["minLength"] == 12
+
+
+@pytest.mark.parametrize("prefix", ["", "/belongings"])
+@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+def test_pages_need_nothing_from_outside(client: TestClient, page: str, prefix: str) -> None:
+    with TestClient(client.app, root_path=prefix) as behind_a_proxy:
+        answer = behind_a_proxy.get(prefix + page)
+        assert answer.status_code == 200
+        assert "//" not in re.sub(r"<!--.*?-->", "", answer.text, flags=re.DOTALL)
+        links = re.findall(r"""(?:src|href|spec-url)="([^"]+)"|\burl: '([^']+)'""", answer.text)
+        addresses = [attribute or setting for attribute, setting in links]
+        assert f"{prefix}/openapi.json" in addresses
+        assert any(address.endswith(".js") for address in addresses)
+        for address in addresses:
+            asset = behind_a_proxy.get(address)
+            assert (asset.status_code, bool(asset.content)) == (200, True), address
+            if address.endswith(".css"):
+                assert not re.search(r"@import|url\(\s*[\"']?(https?:)?//", asset.text)

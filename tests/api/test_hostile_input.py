@@ -1,0 +1,107 @@
+"""Members of a body that break a rule: they are named, repeated to nobody, and nothing of them is kept."""
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.api.problems import expect_invalid, expect_problem
+
+MARKER = "wubba-lubba-dub-dub"
+
+USER = {"email": '"rick@example.com"', "password": f'"{MARKER}"'}
+ITEM = {"title": f'"{MARKER}"', "description": f'"{MARKER}"', "price": "1.5"}
+
+TEXTS = {
+    "NUL": rf'"{MARKER}\u0000"',
+    "a lone high surrogate": rf'"{MARKER}\ud800"',
+    "a lone low surrogate": rf'"\udfff{MARKER}"',
+    "surrogates the wrong way round": rf'"{MARKER}\udc00\ud800"',
+    "a number": "1",
+    "true": "true",
+    "a list": f'["{MARKER}"]',
+    "an object": f'{{"{MARKER}": 1}}',
+}
+EMAILS = TEXTS | {
+    "null": "null",
+    "nothing": '""',
+    "no @": f'"{MARKER}"',
+    "two @": f'"{MARKER}@b@example.com"',
+    "a blank": f'"a {MARKER}@example.com"',
+    "a line break": rf'"a@example.com\nBcc: {MARKER}@example.com"',
+    "255 characters": f'"{"x" * 243}@example.com"',
+    "a display name": f'"{MARKER} <a@example.com>"',
+}
+PASSWORDS = TEXTS | {"null": "null", "7 characters": '"1234567"', "129 characters": f'"{"x" * 129}"'}
+TITLES = TEXTS | {
+    "null": "null",
+    "nothing": '""',
+    "a blank": '" "',
+    "only white space": r'"\t\n\r\u00a0\u2028\u3000\u001c"',
+    "256 characters": f'"{"x" * 256}"',
+    "256 characters of four bytes": f'"{"😀" * 256}"',
+}
+DESCRIPTIONS = TEXTS | {"10,001 characters": f'"{"x" * 10_001}"'}
+NUMBERS = {
+    "NaN": "NaN",
+    "Infinity": "Infinity",
+    "-Infinity": "-Infinity",
+    "1e999": "1e999",
+    "true": "true",
+    "false": "false",
+    "a string": f'"{MARKER}"',
+    "a number in a string": '"1"',
+    "a list": "[1]",
+    "400 digits": "9" * 400,
+}
+PRICES = NUMBERS | {
+    "less than nothing": "-0.01",
+    "three places": "0.001",
+    "what 0.1 + 0.2 makes": "0.30000000000000004",
+    "thirteen digits": "10000000000",
+    "a little too much": "9999999999.991",
+    "the least double": "5e-324",
+    "the greatest double": "1.7976931348623157e308",
+}
+OWNERS = NUMBERS | {"0": "0", "-1": "-1", "2⁶³": str(2**63), "10³⁰": str(10**30), "1e30": "1e30", "a fraction": "1.5"}
+
+MEMBERS = [
+    pytest.param(path, member, raw, id=f"{member} of {path} is {what}")
+    for path, member, values in (
+        ("/users/", "email", EMAILS),
+        ("/users/", "password", PASSWORDS),
+        ("/items/", "title", TITLES),
+        ("/items/", "description", DESCRIPTIONS),
+        ("/items/", "price", PRICES),
+        ("/items/", "owner_id", OWNERS),
+    )
+    for what, raw in values.items()
+]
+
+
+@pytest.mark.parametrize(("path", "member", "raw"), MEMBERS)
+def test_a_member_that_breaks_a_rule_is_named(untouched: TestClient, path: str, member: str, raw: str) -> None:
+    members = (USER if path == "/users/" else ITEM) | {member: raw}
+    body = ", ".join(f'"{name}": {value}' for name, value in members.items())
+    answer = untouched.post(path, content=f"{{{body}}}".encode(), headers={"Content-Type": "application/json"})
+    expect_invalid(answer, ["body", member])
+    assert MARKER not in answer.text
+
+
+@pytest.mark.parametrize("raw", TITLES.values(), ids=TITLES)
+def test_a_title_is_under_the_same_rules_when_it_is_called_a_name(untouched: TestClient, raw: str) -> None:
+    content = f'{{"name": {raw}}}'.encode()
+    answer = untouched.post("/items/", content=content, headers={"Content-Type": "application/json"})
+    expect_problem(answer, 422, "invalid-request")
+    assert MARKER not in answer.text
+
+
+def test_a_member_that_is_missing_is_named(untouched: TestClient) -> None:
+    expect_invalid(untouched.post("/users/", json={"password": MARKER}), ["body", "email"])
+    expect_invalid(untouched.post("/users/", json={"email": "rick@example.com"}), ["body", "password"])
+    expect_invalid(untouched.post("/items/", json={"description": MARKER}), ["body", "title"])
+
+
+def test_all_that_is_wrong_is_told_at_once(untouched: TestClient) -> None:
+    expect_invalid(untouched.post("/users/", json={"more": MARKER}), ["body", "email"], ["body", "password"])
+    answer = untouched.post("/items/", json={"title": [MARKER], "price": MARKER, "owner_id": 0})
+    expect_invalid(answer, ["body", "title"], ["body", "price"], ["body", "owner_id"])
+    assert MARKER not in answer.text

@@ -1,0 +1,115 @@
+"""Requests that were made to hurt: each is refused, repeated to nobody, and nothing of it is kept."""
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.api.problems import expect_invalid, expect_problem
+
+MARKER = "wubba-lubba-dub-dub"
+JSON = {"Content-Type": "application/json"}
+LIMIT = 1024 * 1024
+
+USER = f'{{"email": "rick@example.com", "password": "{MARKER}"}}'.encode()
+ITEM = f'{{"title": "{MARKER}"}}'.encode()
+
+BODIES = {
+    "nothing": b"",
+    "no JSON": MARKER.encode(),
+    "half of it": ITEM[:-1],
+    "a trailing comma": ITEM[:-1] + b",}",
+    "more behind it": ITEM + ITEM,
+    "null": b"null",
+    "a string": f'"{MARKER}"'.encode(),
+    "a list": b"[" + ITEM + b"]",
+    "an empty object": b"{}",
+    "invalid UTF-8": ITEM[:-2] + b'\xff"}',
+    "a surrogate in UTF-8": ITEM[:-2] + b'\xed\xa0\x80"}',
+    "an overlong NUL": ITEM[:-2] + b'\xc0\x80"}',
+    "lists, 100,000 deep": b"[" * 100_000 + b"]" * 100_000,
+    "objects, 100,000 deep": b'{"title":' * 100_000 + b"1" + b"}" * 100_000,
+    "lists without an end": b'{"title": ' + b"[" * 100_000,
+    "lists, 100,000 deep, where nobody looks": ITEM[:-1] + b', "more": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "a price of 5,000 digits": ITEM[:-1] + b', "price": ' + b"9" * 5_000 + b"}",
+    "an owner of 5,000 digits": ITEM[:-1] + b', "owner_id": ' + b"9" * 5_000 + b"}",
+}
+TYPES = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/xml", "json", "/", ""]
+NO_WHOLE_NUMBERS = ["1_0", " 1", "1 ", "+1", "1.0", "1e1", "0x1", "١", "１", "²", "½", "abc", "NaN", "\x00", MARKER]
+TOO_GREAT = [str(2**63), str(10**30), pytest.param("9" * 5_000, id="5,000 digits")]
+LISTS = ["/users/", "/items/", "/users/1/items/"]
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+def test_a_body_that_cannot_be_understood_is_refused(untouched: TestClient, body: bytes) -> None:
+    for path in ("/users/", "/items/", "/users/1/items/"):
+        answer = untouched.post(path, content=body, headers=JSON)
+        status = answer.status_code
+        assert status in (400, 422)
+        expect_problem(answer, status, "about:blank" if status == 400 else "invalid-request")
+        assert MARKER not in answer.text
+
+
+@pytest.mark.parametrize("headers", [{}, *({"Content-Type": type} for type in TYPES)], ids=["no type", *TYPES])
+def test_a_body_that_does_not_say_it_is_json_is_refused(untouched: TestClient, headers: dict[str, str]) -> None:
+    for path, body in (("/users/", USER), ("/items/", ITEM), ("/users/1/items/", ITEM)):
+        answer = untouched.post(path, content=body, headers=headers)
+        expect_invalid(answer, ["body"])
+        assert MARKER not in answer.text
+
+
+@pytest.mark.parametrize("id", ["0", "-1", "-0", *NO_WHOLE_NUMBERS, *TOO_GREAT])
+def test_an_id_is_a_whole_number_of_64_bits_in_decimal_digits(untouched: TestClient, id: str) -> None:
+    quoted = quote(id, safe="")
+    expect_invalid(untouched.get(f"/items/{quoted}"), ["path", "item_id"])
+    answers = [
+        untouched.get(f"/users/{quoted}"),
+        untouched.get(f"/users/{quoted}/items/"),
+        untouched.post(f"/users/{quoted}/items/", content=ITEM, headers=JSON),
+    ]
+    for answer in answers:
+        expect_invalid(answer, ["path", "user_id"])
+        assert MARKER not in answer.text
+
+
+@pytest.mark.parametrize("value", ["", "-1", *NO_WHOLE_NUMBERS, *TOO_GREAT])
+@pytest.mark.parametrize("name", ["limit", "skip", "offset", "after"])
+def test_a_page_is_asked_for_in_whole_numbers_of_64_bits(untouched: TestClient, name: str, value: str) -> None:
+    for path in LISTS:
+        answer = untouched.get(f"{path}?{name}={quote(value, safe='')}")
+        expect_invalid(answer, ["query", name])
+        assert MARKER not in answer.text
+
+
+@pytest.mark.parametrize("limit", ["0", "101", "1000", "1&limit=101"])
+def test_a_page_has_1_to_100_rows(untouched: TestClient, limit: str) -> None:
+    for path in LISTS:
+        expect_invalid(untouched.get(f"{path}?limit={limit}"), ["query", "limit"])
+
+
+@pytest.mark.parametrize("length", [LIMIT + 1, 10**18, pytest.param("9" * 5_000, id="5,000 digits")])
+def test_an_announced_body_over_1_mib_is_refused_unread(untouched: TestClient, length: object) -> None:
+    def unread() -> Iterator[bytes]:
+        pytest.fail("it was read")
+        yield b""
+
+    for path in ("/users/", "/items/", "/users/1/items/", "/nothing"):
+        expect_problem(untouched.post(path, content=unread(), headers=JSON | {"Content-Length": str(length)}), 413)
+
+
+def test_a_body_over_1_mib_is_refused_whole_or_in_pieces(untouched: TestClient) -> None:
+    piece = b" " * (LIMIT // 4)
+    for path in ("/users/", "/items/", "/users/1/items/"):
+        whole = untouched.post(path, content=piece * 4 + ITEM, headers=JSON)
+        pieces = untouched.post(path, content=iter([piece, piece, piece, piece, ITEM]), headers=JSON)
+        for answer in (whole, pieces):
+            assert expect_problem(answer, 413)["detail"] == "The body is larger than 1 MiB"
+            assert MARKER not in answer.text
+
+
+def test_what_stands_before_a_body_of_1_mib_does_not_matter(untouched: TestClient) -> None:
+    nothing = b'{"title": ""}'
+    blanks = b" " * (LIMIT - len(nothing))
+    expect_invalid(untouched.post("/items/", content=blanks + nothing, headers=JSON), ["body", "title"])
+    expect_invalid(untouched.post("/items/", content=iter([blanks, nothing]), headers=JSON), ["body", "title"])

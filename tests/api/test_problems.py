@@ -1,0 +1,123 @@
+"""Every answer that says no is a problem (RFC 9457), and says no more than it should."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from pydantic import SecretStr
+
+from entrypoints.api.app import create_app
+from entrypoints.container import Container, build_container
+from entrypoints.settings import Settings
+from tests.api.problems import expect_problem
+from tests.conftest import Databases, container_for
+from tests.databases import free_port
+
+in_memory = pytest.mark.parametrize("container", ["memory"], indirect=True)
+
+REQUESTS: list[tuple[str, str, Any]] = [
+    ("GET", "/users/", None),
+    ("GET", "/users/1", None),
+    ("GET", "/users/1/items/", None),
+    ("GET", "/items/", None),
+    ("GET", "/items/1", None),
+    ("POST", "/users/", {"email": "rick@example.com", "password": "wubbalubba"}),
+    ("POST", "/users/1/items/", {"title": "Towel"}),
+    ("POST", "/items/", {"title": "Towel"}),
+]
+"""One of each that needs the database."""
+
+
+@in_memory
+@pytest.mark.parametrize("path", ["/", "/nothing", "/users/1/nothing", "/items/1/2", "/users//items/", "//users/"])
+def test_a_path_that_leads_nowhere_is_not_found(client: TestClient, path: str) -> None:
+    assert expect_problem(client.get(f"http://testserver{path}"), 404)["detail"] == "Not Found"
+
+
+@in_memory
+def test_no_path_answers_a_method_that_it_does_not_document(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    for path, operations in paths.items():
+        documented = {method.upper() for method in operations}
+        for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS", "NONSENSE"} - documented:
+            answer = client.request(method, path.format(user_id=1, item_id=1))
+            expect_problem(answer, 405)
+            assert set(answer.headers["Allow"].split(", ")) - {"HEAD"} == documented
+
+
+@in_memory
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/static-offline-docs/swagger-ui.css"])
+def test_the_documentation_can_only_be_read(client: TestClient, path: str) -> None:
+    answer = client.put(path)
+    expect_problem(answer, 405)
+    assert set(answer.headers["Allow"].split(", ")) - {"HEAD"} == {"GET"}
+
+
+@pytest.fixture(params=["postgresql", "mariadb"])
+def out_of_reach(request: pytest.FixtureRequest) -> Iterator[TestClient]:
+    """A client of an API whose database server is not there."""
+    url = f"{request.param}://rick:s3cret@127.0.0.1:{free_port()}/belongings"
+    with TestClient(create_app(container_for(url))) as client:
+        yield client
+
+
+@pytest.mark.parametrize(("method", "path", "body"), [*REQUESTS, ("GET", "/health/ready", None)])
+def test_without_a_database_every_answer_is_503(out_of_reach: TestClient, method: str, path: str, body: object) -> None:
+    answer = out_of_reach.request(method, path, json=body)
+    problem = expect_problem(answer, 503, "database-unavailable")
+    assert problem["detail"] == "The database is not available at the moment"
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert not any(word in answer.text for word in ("s3cret", "127.0.0.1", "refused"))
+
+
+def test_without_a_database_the_process_is_alive_and_refuses_what_is_wrong(out_of_reach: TestClient) -> None:
+    assert out_of_reach.get("/health/live").text == '{"status":"ok"}'
+    expect_problem(out_of_reach.get("/users/0"), 422, "invalid-request")
+    expect_problem(out_of_reach.get("/nothing"), 404)
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_until_the_database_is_migrated_every_answer_is_503(databases: Databases, kind: str) -> None:
+    container = container_for(databases.empty(kind))
+    with TestClient(create_app(container), raise_server_exceptions=False) as client:
+        ready = expect_problem(client.get("/health/ready"), 503, "schema-mismatch")
+        assert "belongings migrate" in ready["detail"]
+        answers = [client.request(method, path, json=body) for method, path, body in REQUESTS]
+        assert [answer.status_code for answer in answers] == [503] * len(REQUESTS)
+        assert all(int(answer.headers["Retry-After"]) >= 1 for answer in answers)
+        container.store().migrate()
+        assert client.get("/health/ready").text == '{"status":"ok"}'
+        assert client.post("/items/", json={"title": "Towel"}).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_who_waits_too_long_for_another_writer_is_told_to_come_again(tmp_path: Path, kind: str) -> None:
+    url = "memory://" if kind == "memory" else f"sqlite:///{tmp_path}/busy.db"
+    container = build_container(Settings(database_url=SecretStr(url), pool_wait=0.01))
+    with TestClient(create_app(container)) as client:
+        item = client.post("/items/", json={"title": "Towel"}).json()
+        with container.unit_of_work() as uow:
+            uow.items.get(item["id"])
+            answer = client.post("/items/", json={"title": "Sieve"})
+            expect_problem(answer, 503, "database-unavailable")
+            assert int(answer.headers["Retry-After"]) >= 1
+            assert client.get("/items/").json() == [item]
+        assert client.post("/items/", json={"title": "Sieve"}).status_code == 200
+
+
+class BrokenHasher:
+    """Fails as nobody foresaw."""
+
+    def hash(self, password: str) -> str:
+        raise RuntimeError(f"cannot hash {password}")
+
+
+def test_what_nobody_foresaw_is_a_500_that_reveals_nothing(container: Container) -> None:
+    app = create_app(container)
+    with container.hasher.override(BrokenHasher()), TestClient(app, raise_server_exceptions=False) as client:
+        answer = client.post("/users/", json={"email": "rick@example.com", "password": "wubbalubba"})
+        expect_problem(answer, 500)
+        assert not any(word in answer.text for word in ("wubbalubba", "hash", "RuntimeError", "Traceback"))
+        assert client.get("/users/").json() == []

@@ -1,0 +1,88 @@
+"""The published OpenAPI document is true: schemathesis makes up requests from it, good and bad, and checks the answers.
+
+Its engine is used as it is: its pytest fixture (4.32) does not work with pytest 9.2.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+import schemathesis
+from fastapi import FastAPI
+from schemathesis.core.failures import Failure
+from schemathesis.engine import Status, events, from_schema
+from schemathesis.openapi.checks import RejectedPositiveData
+from schemathesis.python.asgi import shutdown_lifespans
+
+from entrypoints.api.app import create_app
+from entrypoints.container import Container
+
+CHECKS = {
+    "positive_data_acceptance": {"expected-statuses": ["200", "404"]},  # most ids that are made up do not exist
+    "negative_data_rejection": {"expected-statuses": ["400", "404", "405", "422"]},
+}
+
+
+@pytest.fixture
+def app(container: Container) -> Iterator[FastAPI]:
+    yield create_app(container)
+    shutdown_lifespans()
+
+
+def filter_failure(_context: object, failure: Failure, _case: object, response: schemathesis.Response) -> bool:
+    """Keep all failures but what no schema can say: that an address is taken, and which ones can be written to."""
+    if not isinstance(failure, RejectedPositiveData):
+        return True
+    problem = response.json()
+    taken = problem["detail"] == "Email already registered"
+    return not taken and [error["type"] for error in problem.get("errors", [])] != ["email"]
+
+
+def violations(app: FastAPI, *, examples: int) -> list[str]:
+    """What the answers to so many made-up requests, for each operation and mode, violate, with a way to repeat it."""
+    config = schemathesis.Config.from_dict(
+        {
+            "seed": 1,
+            "generation": {"deterministic": True, "max-examples": examples},
+            "suppress-health-check": ["all"],  # they watch the clock
+            "checks": CHECKS,
+        }
+    )
+    schema = schemathesis.openapi.from_asgi("/openapi.json", app, config=config)
+    schema.hook(filter_failure)
+    found: list[str] = []
+    tested: set[str | None] = set()
+    for event in from_schema(schema).execute():
+        if isinstance(event, events.NonFatalError):
+            found.append(f"{event.label}: {event.value!r}")
+        elif isinstance(event, events.FatalError):
+            raise event.exception
+        elif isinstance(event, events.ScenarioFinished):
+            found += list(told(event))
+            if event.status is Status.SUCCESS:
+                tested.add(event.label)
+    published = {f"{method.upper()} {path}" for path, methods in app.openapi()["paths"].items() for method in methods}
+    return found + [f"{label}: no request was made up" for label in sorted(published - tested)]
+
+
+def told(event: events.ScenarioFinished) -> Iterator[str]:
+    """The failures of one scenario."""
+    for case, checks in event.recorder.checks.items():
+        for check in checks:
+            if check.failure_info is not None:
+                failure = check.failure_info
+                response = event.recorder.interactions[case].response
+                answer = f"{response.status_code} {response.text[:500]}" if response else "nothing"
+                yield f"{check.name}: {failure.failure.message}\n{failure.code_sample}\n{answer}\n"
+
+
+@pytest.mark.parametrize("container", ["memory", "sqlite"], indirect=True)
+def test_what_is_published_is_kept(app: FastAPI) -> None:
+    if found := violations(app, examples=20):
+        pytest.fail("\n".join(found), pytrace=False)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("container", ["memory", "sqlite"], indirect=True)
+def test_what_is_published_is_kept_however_long_one_tries(app: FastAPI) -> None:
+    if found := violations(app, examples=1_000):
+        pytest.fail("\n".join(found), pytrace=False)

@@ -1,0 +1,75 @@
+"""What happens when many ask at once."""
+
+from collections import Counter
+
+import anyio
+from fastapi import FastAPI
+from httpx2 import ASGITransport, AsyncClient, Response
+
+from entrypoints.api.app import create_app
+from entrypoints.container import Container
+from tests.api.problems import expect_problem
+
+Request = tuple[str, str, object]
+
+
+def all_at_once(app: FastAPI, *rounds: list[Request]) -> list[list[Response]]:
+    """The answers to rounds of requests that are all under way at the same time, in the order of the requests."""
+
+    async def run() -> list[list[Response]]:
+        transport = ASGITransport(app=app)
+        async with app.router.lifespan_context(app), AsyncClient(transport=transport, base_url="http://api") as client:
+            return [await at_once(client, requests) for requests in rounds]
+
+    return anyio.run(run)
+
+
+async def at_once(client: AsyncClient, requests: list[Request]) -> list[Response]:
+    answers: dict[int, Response] = {}
+
+    async def send(number: int, method: str, path: str, body: object) -> None:
+        answers[number] = await client.request(method, path, json=body)
+
+    async with anyio.create_task_group() as group:
+        for number, request in enumerate(requests):
+            group.start_soon(send, number, *request)
+    return [answers[number] for number in range(len(requests))]
+
+
+def sign_up(email: str) -> Request:
+    return "POST", "/users/", {"email": email, "password": "wubbalubba"}
+
+
+def test_sign_ups_with_different_addresses_all_succeed(container: Container) -> None:
+    addresses = [f"rick{n}@example.com" for n in range(16)]
+    (answers,) = all_at_once(create_app(container), [sign_up(address) for address in addresses])
+    assert [answer.status_code for answer in answers] == [200] * 16
+    assert [answer.json()["email"] for answer in answers] == addresses
+    assert len({answer.json()["id"] for answer in answers}) == 16
+
+
+def test_of_32_sign_ups_with_one_address_one_succeeds(container: Container) -> None:
+    others = [sign_up(f"morty{n}@example.com") for n in range(8)]  # so that all connections are open
+    rounds = [[sign_up(f"rick{n}@example.com")] * 32 for n in range(5)]
+    _, *answered, (everybody,) = all_at_once(create_app(container), others, *rounds, [("GET", "/users/", None)])
+    for answers in answered:
+        assert Counter(answer.status_code for answer in answers) == {200: 1, 400: 31}
+        for answer in answers:
+            if answer.status_code == 400:
+                problem = expect_problem(answer, 400, "email-taken")
+                assert problem["detail"] == "Email already registered"
+            else:
+                assert answer.json() in everybody.json()
+    assert len(everybody.json()) == 8 + 5
+
+
+def test_readers_and_writers_all_get_their_answers(container: Container) -> None:
+    requests: list[Request] = []
+    for n in range(16):
+        requests += [("POST", "/items/", {"title": str(n)}), ("GET", "/items/", None), ("GET", "/users/", None)]
+    (answers,) = all_at_once(create_app(container), requests)
+    assert [answer.status_code for answer in answers] == [200] * 48
+    kept = sorted((answer.json() for answer in answers[::3]), key=lambda item: int(item["id"]))
+    assert {item["title"] for item in kept} == {str(n) for n in range(16)}
+    for answer in answers[1::3]:
+        assert answer.json() == [item for item in kept if item in answer.json()]

@@ -1,0 +1,74 @@
+"""A client that was written for the FastAPI tutorial on SQL databases, and knows nothing of Belongings."""
+
+from fastapi.testclient import TestClient
+
+RICK = {"email": "rick@example.com", "password": "wubbalubba"}
+
+
+def test_it_signs_a_user_up_and_reads_them_back(client: TestClient) -> None:
+    answer = client.post("/users/", json=RICK)
+    assert answer.status_code == 200, answer.text
+    user = answer.json()
+    assert user["email"] == "rick@example.com"
+    assert (user["is_active"], user["items"]) == (True, [])
+    assert "password" not in user
+    assert client.get(f"/users/{user['id']}").json() == user
+
+
+def test_it_is_told_that_an_address_is_taken(client: TestClient) -> None:
+    client.post("/users/", json=RICK)
+    answer = client.post("/users/", json=RICK)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["detail"] == "Email already registered"
+
+
+def test_it_is_told_that_there_is_no_such_user(client: TestClient) -> None:
+    answer = client.get("/users/123456")
+    assert answer.status_code == 404, answer.text
+    assert answer.json()["detail"] == "User not found"
+
+
+def test_it_gives_a_user_an_item_and_finds_it_in_every_list(client: TestClient) -> None:
+    user_id = client.post("/users/", json=RICK).json()["id"]
+    answer = client.post(f"/users/{user_id}/items/", json={"title": "Portal gun", "description": "Slightly used"})
+    assert answer.status_code == 200, answer.text
+    item = answer.json()
+    assert (item["title"], item["description"], item["owner_id"]) == ("Portal gun", "Slightly used", user_id)
+    assert "id" in item
+    assert client.get("/items/").json() == [item]
+    assert client.get(f"/users/{user_id}").json()["items"] == [item]
+    assert client.get("/users/").json()[0]["items"] == [item]
+
+
+def test_it_need_not_describe_an_item(client: TestClient) -> None:
+    user_id = client.post("/users/", json=RICK).json()["id"]
+    item = client.post(f"/users/{user_id}/items/", json={"title": "Portal gun"}).json()
+    assert item["description"] is None
+
+
+def test_it_pages_with_skip_and_limit(client: TestClient) -> None:
+    users = [client.post("/users/", json=RICK | {"email": f"rick{n}@example.com"}).json() for n in range(4)]
+    items = [client.post(f"/users/{users[0]['id']}/items/", json={"title": str(n)}).json() for n in range(4)]
+    assert client.get("/users/", params={"skip": 1, "limit": 2}).json() == users[1:3]
+    assert client.get("/items/", params={"skip": 1, "limit": 2}).json() == items[1:3]
+    assert client.get("/items/", params={"skip": 0, "limit": 100}).json() == items
+
+
+def test_it_pages_with_offset_as_later_tutorials_do(client: TestClient) -> None:
+    items = [client.post("/items/", json={"title": str(n)}).json() for n in range(4)]
+    assert client.get("/items/", params={"offset": 1, "limit": 2}).json() == items[1:3]
+    assert client.get("/items/", params={"offset": 3}).json() == items[3:]
+
+
+def test_it_keeps_an_item_of_nobody_by_name_and_price(client: TestClient) -> None:
+    answer = client.post("/items/", json={"name": "Towel", "description": "Big", "price": 35.4})
+    assert answer.status_code == 200, answer.text
+    item = answer.json()
+    assert (item["title"], item["description"], item["price"]) == ("Towel", "Big", 35.4)
+    assert client.get(f"/items/{item['id']}").json() == item
+
+
+def test_it_is_told_that_there_is_no_such_item(client: TestClient) -> None:
+    answer = client.get("/items/123456")
+    assert answer.status_code == 404, answer.text
+    assert answer.json()["detail"] == "Item not found"
