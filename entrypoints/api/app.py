@@ -14,6 +14,7 @@ from domain.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
 from entrypoints.api import health, items, users
 from entrypoints.api.body_limit import BodyLimit
 from entrypoints.api.documentation import document, problems
+from entrypoints.api.head import HeadAsGet
 from entrypoints.api.lanes import Lanes
 from entrypoints.api.problems import add_problem_handlers
 from entrypoints.container import Container, build_container
@@ -48,6 +49,7 @@ def create_app(container: Container | None = None) -> FastAPI:
     )
     app.state.container = container
     app.add_middleware(BodyLimit)
+    app.add_middleware(HeadAsGet)
     add_problem_handlers(app)
     app.include_router(users.router)
     app.include_router(items.router)

@@ -112,8 +112,9 @@ async def _http_error(request: Request, error: Exception) -> Response:
 def _allowed(request: Request) -> str:
     """All methods of this path; the router names those of the first route only."""
     routes = iter_route_contexts(request.app.routes)
-    methods = [route.methods or () for route in routes if route.matches(request.scope)[0] is Match.PARTIAL]
-    return ", ".join(sorted({method for some in methods for method in some})) or "GET, HEAD"  # a folder of files
+    partial = [route.methods or () for route in routes if route.matches(request.scope)[0] is Match.PARTIAL]
+    methods = {method for some in partial for method in some} or {"GET"}  # a folder of files
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

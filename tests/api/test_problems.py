@@ -48,6 +48,20 @@ def test_no_path_answers_a_method_that_it_does_not_document(client: TestClient) 
 
 
 @in_memory
+@pytest.mark.parametrize("path", ["/docs", "/users/?limit=1", "/items/", "/items/7", "/health/live", "/nothing"])
+def test_head_is_get_without_the_content(client: TestClient, path: str) -> None:
+    get, head = client.get(path), client.head(path)
+    assert (head.status_code, head.headers, head.content) == (get.status_code, get.headers, b"")
+
+
+@in_memory
+def test_head_writes_nothing(client: TestClient) -> None:
+    assert "HEAD" in client.put("/items/").headers["Allow"]
+    client.head("/items/")
+    assert client.get("/items/").json() == []
+
+
+@in_memory
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/static-offline-docs/swagger-ui.css"])
 def test_the_documentation_can_only_be_read(client: TestClient, path: str) -> None:
     answer = client.put(path)
