@@ -111,11 +111,15 @@ class InMemoryUnitOfWork:
     def commit(self) -> None:
         self.begin()
         try:
-            self.users.flush()
-            self.items.flush()
+            self.flush()
             self._store.state = _State(self.users.rows, self.items.rows)
         finally:
             self._end()
+
+    def flush(self) -> None:
+        """Write the changes made on the entities that were handed out, as a session does before it adds or removes."""
+        self.users.flush()
+        self.items.flush()
 
     def _end(self) -> None:
         if self._writing:
@@ -150,13 +154,13 @@ class _Repository(ABC, Generic[Entity]):
 
     def remove(self, entity: Entity) -> None:
         self.unit.begin()
+        self.held.pop(cast(int, entity.id), None)
+        self.unit.flush()
         self.expect_version(entity)
         del self.rows[cast(int, entity.id)]
-        del self.held[cast(int, entity.id)]
 
     def flush(self) -> None:
-        """Write the changes made on the entities that were handed out."""
-        for id, entity in self.held.items():
+        for id, entity in sorted(self.held.items()):
             if _values(entity) != self._read[id]:
                 entity.check()
                 self.expect_version(entity)
@@ -183,6 +187,7 @@ class _Repository(ABC, Generic[Entity]):
 class InMemoryUserRepository(_Repository[User]):
     def add(self, user: User) -> None:
         self.unit.begin()
+        self.unit.flush()
         self.allow(user)
         self.store(user)
 
@@ -207,6 +212,7 @@ class InMemoryUserRepository(_Repository[User]):
 class InMemoryItemRepository(_Repository[Item]):
     def add(self, item: Item) -> None:
         self.unit.begin()
+        self.unit.flush()
         self.allow(item)
         self.store(item)
 

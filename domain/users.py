@@ -18,7 +18,7 @@ def canonical_email(email: str) -> str:
     fullwidth letter, a dotless ``ı`` or an accent makes another address. Databases
     disagree on all of this, so it is done here and they compare code points.
     """
-    return normalize("NFC", normalize("NFC", email).casefold())
+    return normalize("NFC", normalize("NFD", email).casefold())
 
 
 @dataclass(eq=False, kw_only=True)

@@ -1,10 +1,12 @@
 """The write side: entities, loaded and stored by a session."""
 
+from collections.abc import Collection
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from adapters.sql.errors import in_domain_terms
-from adapters.sql.tables import users
+from adapters.sql.tables import items, users
 from domain.errors import EmailTaken, ItemNotFound, UserNotFound
 from domain.items import Item
 from domain.users import User
@@ -19,6 +21,7 @@ class SqlAlchemyUserRepository:
 
     def add(self, user: User) -> None:
         with in_domain_terms():
+            self._session.flush()  # an address that was changed before is free
             if self._session.scalar(select(users.c.id).where(users.c.email_key == user.email_key)):
                 raise EmailTaken
             self._session.add(user)
@@ -34,11 +37,15 @@ class SqlAlchemyUserRepository:
 
     def remove(self, user: User) -> None:
         with in_domain_terms():
+            held = {entity.id: entity for entity in self._session if isinstance(entity, Item)}
+            there = self._stored(held)
             self._session.delete(user)
             self._session.flush()
-        for entity in list(self._session):
-            if isinstance(entity, Item) and entity.owner_id == user.id:
-                self._session.expunge(entity)  # the database has removed it too
+            for id in there - self._stored(held):
+                self._session.expunge(held[id])  # the database has removed it too
+
+    def _stored(self, held: Collection[int | None]) -> set[int]:
+        return set(self._session.scalars(select(items.c.id).where(items.c.id.in_(held)))) if held else set()
 
 
 class SqlAlchemyItemRepository:
