@@ -74,13 +74,19 @@ prices = st.one_of(
 
 _account = {"email": addresses, "hashed_password": hashes, "is_active": st.booleans()}
 accounts = st.fixed_dictionaries(_account)
-account_changes = st.one_of(accounts, *(st.fixed_dictionaries({name: _account[name]}) for name in _account))
+account_changes = st.one_of(
+    accounts,
+    st.fixed_dictionaries({"email": addresses | st.just("not an address")}),
+    st.fixed_dictionaries({"hashed_password": hashes}),
+    st.fixed_dictionaries({"is_active": st.booleans()}),
+)
 
 _goods = {"title": titles, "description": descriptions, "price": prices}
 goods = st.fixed_dictionaries(_goods)
-goods_changes = st.one_of(goods, *(st.fixed_dictionaries({name: _goods[name]}) for name in _goods))
-
-breaking_changes = st.fixed_dictionaries({"email": st.just("nobody")})
-breaking_goods = st.sampled_from(
-    [{"title": " "}, {"title": "x" * (TITLE_MAX_LENGTH + 1)}, {"price": Decimal("-0.01")}, {"price": Decimal("0.001")}]
+goods_changes = st.one_of(
+    goods,
+    st.fixed_dictionaries({"title": titles | st.sampled_from([" ", "x" * (TITLE_MAX_LENGTH + 1)])}),
+    st.fixed_dictionaries({"description": descriptions}),
+    st.fixed_dictionaries({"price": prices | st.sampled_from([Decimal("-0.01"), Decimal("0.001")])}),
 )
+"""Some of these break an invariant; ``model.invalid`` knows which."""

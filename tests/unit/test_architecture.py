@@ -5,11 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from alembic.script import ScriptDirectory
-
-from adapters.sql.engines import parse_url
-from adapters.sql.migrations import config
-from adapters.sql.schema import REVISIONS
 
 TOP = Path(__file__).parents[2]
 MODULES = sorted(
@@ -63,10 +58,3 @@ def test_the_folder_of_migrations_does_not_shadow_the_library() -> None:
 @pytest.mark.parametrize("name", ["utils", "base", "common", "helpers"])
 def test_no_module_is_named_for_nothing(name: str) -> None:
     assert [module for module in MODULES if module.stem == name or name in module.parts] == []
-
-
-def test_the_known_revisions_are_the_history_with_one_head() -> None:
-    history = ScriptDirectory.from_config(config(parse_url("sqlite://")))
-    oldest_first = reversed([script.revision for script in history.walk_revisions()])
-    assert tuple(oldest_first) == REVISIONS
-    assert history.get_heads() == [REVISIONS[-1]]
