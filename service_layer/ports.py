@@ -53,7 +53,9 @@ class ItemRepository(Protocol):
 class Views(Protocol):
     """What can be read. An answer shows one moment, and only what was committed by then.
 
-    Lists are in id order, which is total, so that no page repeats or misses a row.
+    Lists are in id order, which is total, so that no page repeats a row, nor misses one that was
+    committed when the first page was read. Where writers do not queue (on PostgreSQL and MariaDB) a
+    row may be committed after one with a greater id: who had passed its place by then does not meet it.
     """
 
     def user(self, user_id: int) -> UserView | None:

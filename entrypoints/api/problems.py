@@ -23,6 +23,9 @@ from domain.errors import (
     UserNotFound,
 )
 
+_RFC_9110 = {413: "Content Too Large", 422: "Unprocessable Content"}
+"""The phrases that Python says differently before 3.13."""
+
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = "1"
 
@@ -74,7 +77,7 @@ def problem(status: int, detail: str, type: str | None = None, headers: Any = No
     """An answer with a problem in it; without a ``type`` of its own, the status says it all."""
     content = {
         "type": f"urn:problem-type:belongings:{type}" if type else "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": _RFC_9110.get(status) or HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
         **more,
