@@ -36,6 +36,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
         running.append(process)
         assert process.stdout is not None
@@ -47,7 +48,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     yield start
     for process in running:
         if process.poll() is None:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # with its workers, which would keep its pipes open
         process.communicate()
 
 
@@ -59,7 +60,7 @@ def belongings(folder: Path, *arguments: str, **environment: str) -> subprocess.
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=120,
     )
 
 
@@ -71,7 +72,7 @@ def request(url: str, **body: object) -> tuple[int, dict[str, object]]:
     data = json.dumps(body).encode() if body else None
     asked = urllib.request.Request(url, data, {"Content-Type": "application/json"})
     try:
-        with urllib.request.urlopen(asked, timeout=10) as answer:
+        with urllib.request.urlopen(asked, timeout=60) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
@@ -80,7 +81,7 @@ def request(url: str, **body: object) -> tuple[int, dict[str, object]]:
 def interrupt(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     """Press Ctrl-C; the exit code, what else was printed, and what was logged."""
     process.send_signal(signal.SIGINT)
-    printed, logged = process.communicate(timeout=20)
+    printed, logged = process.communicate(timeout=60)
     return process.returncode, printed, logged
 
 
@@ -213,7 +214,7 @@ def test_uvicorn_starts_it_too(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=120,
     )
     assert wrong.returncode == 1
     assert wrong.stderr.splitlines()[-1].startswith("belongings: BELONGINGS_THREADS: Input should be a valid integer")
