@@ -22,7 +22,8 @@ class UserRepository(Protocol):
         """
 
     def get(self, user_id: int) -> User:
-        """The user, the same object each time; what is changed on it is written by ``commit``.
+        """The user, the same object each time; what is changed on it is written by ``commit``, or
+        before anything else is added or removed: whichever writes it raises what ``commit`` would.
 
         :raises UserNotFound: no user has this id.
         """
@@ -41,7 +42,7 @@ class ItemRepository(Protocol):
         """
 
     def get(self, item_id: int) -> Item:
-        """The item, the same object each time; what is changed on it is written by ``commit``.
+        """The item, the same object each time; what is changed on it is written as a user's change is.
 
         :raises ItemNotFound: no item has this id.
         """
@@ -79,8 +80,8 @@ class UnitOfWork(Protocol):
 
     Leaving the block without a commit discards everything, whether by an error or not.
     Nobody sees uncommitted changes: not other units of work, and not ``views``, not even one's
-    own. Ids are given in ascending order and never given again, whatever is rolled back or
-    removed after a commit. Entities belong to the unit of work that got or added them and mean
+    own. Ids are given in ascending order, and one that was committed is never given again, whatever
+    is removed. Entities belong to the unit of work that got or added them and mean
     nothing after it; let an error leave the block.
 
     Two units of work that change the same entity never lose an update: the second waits for
@@ -113,7 +114,8 @@ class UnitOfWork(Protocol):
         """Make it so: when this returns, the changes are on disk and everybody sees them.
 
         :raises EmailTaken, UserNotFound, InvalidValue: a change on an entity asks for what may not be.
-        :raises StaleVersion: an entity was changed or removed by somebody else since it was read.
+        :raises StaleVersion: an entity that was changed here was changed or removed by somebody else
+            since it was read.
         """
 
 

@@ -16,7 +16,8 @@ from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX, PAGE_MAX
 
 def _checked_email(text: str) -> str:
     try:
-        return validate_email(text, check_deliverability=False, globally_deliverable=False).normalized
+        checked = validate_email(text, check_deliverability=False, globally_deliverable=False, test_environment=True)
+        return checked.normalized
     except EmailNotValidError:  # its message quotes what was sent
         raise PydanticCustomError("email", "Input should be an email address") from None
 

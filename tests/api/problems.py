@@ -5,7 +5,6 @@ from typing import Any
 
 from httpx2 import Response
 
-
 TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 """As RFC 9110 has them; Python before 3.13 has older ones."""
 

@@ -271,6 +271,50 @@ def test_a_removed_users_items_are_not_found_even_if_they_were_before(unit_of_wo
         uow.commit()
 
 
+def test_an_item_that_another_user_got_meanwhile_outlives_its_former_owner(unit_of_work: Units) -> None:
+    former, owner = stored_user(unit_of_work), stored_user(unit_of_work, "b@example.com")
+    item_id = stored_item(unit_of_work, owner_id=former)
+    with unit_of_work() as slow:
+        item = slow.items.get(item_id)
+        slow.commit()
+        with unit_of_work() as quick:
+            quick.items.get(item_id).owner_id = owner
+            quick.commit()
+        slow.users.remove(slow.users.get(former))
+        slow.commit()
+        item.title = "Spoon"
+        with pytest.raises(StaleVersion):
+            slow.commit()
+
+
+def test_an_item_that_a_removed_user_got_meanwhile_is_gone_with_them(unit_of_work: Units) -> None:
+    user_id, item_id = stored_user(unit_of_work), stored_item(unit_of_work)
+    with unit_of_work() as slow:
+        slow.items.get(item_id)
+        slow.commit()
+        with unit_of_work() as quick:
+            quick.items.get(item_id).owner_id = user_id
+            quick.commit()
+        slow.users.remove(slow.users.get(user_id))
+        with pytest.raises(ItemNotFound):
+            slow.items.get(item_id)
+
+
+def test_changes_are_written_before_anything_is_added_or_removed(unit_of_work: Units) -> None:
+    user_id = stored_user(unit_of_work)
+    item_id = stored_item(unit_of_work, owner_id=user_id)
+    with unit_of_work() as uow:
+        uow.items.get(item_id).owner_id = None
+        user = uow.users.get(user_id)
+        user.email = "b@example.com"
+        uow.users.add(User(email="a@example.com", hashed_password="x"))
+        uow.users.remove(user)
+        uow.commit()
+    found = unit_of_work().views.item(item_id)
+    assert found is not None
+    assert found["owner_id"] is None
+
+
 def test_a_changed_address_must_be_free_and_is_taken_from_then_on(unit_of_work: Units) -> None:
     one, _ = stored_user(unit_of_work), stored_user(unit_of_work, "b@example.com")
     with pytest.raises(EmailTaken), unit_of_work() as uow:

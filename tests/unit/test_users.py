@@ -17,6 +17,7 @@ ONE_ADDRESS = [
     ("\u212b", "å"),  # the sign of the ångström
     ("\u0390", "\u1fd3"),
     ("α\u0345\u0301", "α\u0301\u0345"),  # accents in any order; one of them folds to a letter
+    ("\u1fb7", "\u1fbc\u0342"),  # one letter in two cases, of which the one is composed in another way
     ("ǰ\u0323", "J\u030c\u0323"),  # folded, it comes apart, and its accents are put in order again
 ]
 TWO_ADDRESSES = [
