@@ -51,7 +51,9 @@ class Item:
         self.check()
 
     def check(self) -> None:
-        """Make sure of every invariant, as stores do again before they write what was changed.
+        """Make sure of every invariant, and bring what is derived up to date.
+
+        Stores call this again before they write what was changed.
 
         :raises InvalidValue: one is broken.
         """

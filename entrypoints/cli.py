@@ -81,6 +81,8 @@ def migrate(
         steps = store.migrate(revision)
     except (ValueError, StorageUnavailable) as error:
         _stop(_reason(error))
+    finally:
+        store.close()
     for step in steps:
         out.print(f"{step.direction} {step.revision} {step.title}")
     out.print(f"{'Migrated' if steps else 'Nothing to migrate'}: {store.label}")
@@ -147,7 +149,7 @@ def _prepare(store: Any) -> None:
     except (SchemaMismatch, StorageUnavailable) as error:
         if store.embedded:
             _stop(f"{store.label}: {_reason(error)}")
-        err.print(f"belongings: {store.label}: {_reason(error)}; until then every answer is 503")
+        err.print(f"belongings: {store.label}: {_reason(error)}; until then /health/ready is 503")
     finally:
         store.close()
 
@@ -165,7 +167,12 @@ def _run(listener: socket.socket, workers: int, reload: bool) -> None:
     from uvicorn.supervisors import ChangeReload, Multiprocess
 
     config = uvicorn.Config(
-        "entrypoints.api.app:create_app", factory=True, workers=workers, reload=reload, log_config=LOGGING
+        "entrypoints.api.app:create_app",
+        factory=True,
+        workers=workers,
+        reload=reload,
+        log_config=LOGGING,
+        timeout_graceful_shutdown=10,
     )
     server = uvicorn.Server(config)
     if config.should_reload:

@@ -7,7 +7,7 @@ from sqlalchemy import URL
 
 from adapters.in_memory import InMemoryStore, InMemoryUnitOfWork
 from adapters.password_hashing import Argon2PasswordHasher
-from adapters.sql.engines import Limits, create_engines, is_private, parse_url
+from adapters.sql.engines import Engines, Limits, create_engines, is_private, parse_url
 from adapters.sql.store import SqlStore
 from adapters.sql.unit_of_work import SqlAlchemyUnitOfWork
 from entrypoints.settings import Settings, WrongSetting, processors
@@ -19,6 +19,13 @@ def _url(settings: Settings) -> URL:
         return parse_url(settings.database_url.get_secret_value())
     except ValueError as error:
         raise WrongSetting(f"DATABASE_URL {error}") from None
+
+
+def _engines(url: URL, limits: Limits) -> Engines:
+    try:
+        return create_engines(url, limits)
+    except (TypeError, ValueError):
+        raise WrongSetting("DATABASE_URL has an option that its driver does not take") from None
 
 
 def _limits(settings: Settings) -> Limits:
@@ -52,7 +59,7 @@ class SqlContainer(Container):
 
     url = providers.Singleton(_url, Container.settings)
     limits = providers.Singleton(_limits, Container.settings)
-    engines = providers.Singleton(create_engines, url, limits)
+    engines = providers.Singleton(_engines, url, limits)
     store = providers.Singleton(SqlStore, url, engines)
     unit_of_work = providers.Factory(SqlAlchemyUnitOfWork, engines)
 
@@ -65,7 +72,7 @@ def build_container(settings: Settings) -> Container:
     if settings.database_url.get_secret_value() == "memory://":
         return InMemoryContainer(settings=settings)
     container = SqlContainer(settings=settings)
-    container.url()
+    container.engines()  # which connect when they are first used
     return container
 
 

@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=1, le=64, description="How many processes serve")] = 1
     threads: Annotated[
         int,
-        Field(ge=1, le=64, description="How many requests a process serves at once: its threads and connections"),
+        Field(ge=1, le=64, description="How many reads, and how many writes, a process does at once"),
     ] = 4
     pool_wait: Annotated[
         float, Field(gt=0, le=60, description="Seconds to wait for a free connection before answering 503")

@@ -142,6 +142,7 @@ def _sqlite(url: URL, limits: Limits) -> Engines:
         connection.isolation_level = None  # no transactions that nobody asked for: "begin" below starts them
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA fullfsync = ON")  # on macOS only this reaches the disk; elsewhere it is nothing
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA busy_timeout = {_POLL_MILLISECONDS}")
 

@@ -65,13 +65,13 @@ def sole_writer(url: URL) -> Iterator[Connection]:
 
 def _revision(url: URL) -> str | None:
     """What ``current_revision`` says, with the patience of serving: whoever is away is told of at once."""
+    engines = create_engines(url, Limits())
     try:
-        engines = create_engines(url, Limits())
-        revision = current_revision(engines.reader)
-    except (TypeError, ValueError) as error:
+        return current_revision(engines.reader)
+    except (TypeError, ValueError, OSError) as error:
         raise StorageUnavailable("the URL has an option that the driver does not take") from error
-    engines.dispose()
-    return revision
+    finally:
+        engines.dispose()
 
 
 def _expect_current(connection: Connection) -> None:

@@ -77,15 +77,18 @@ def exclusive_connection(url: URL) -> Iterator[Connection]:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-    with engine.begin() as connection:
-        if engine.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": _LOCK_ID})
-        elif engine.dialect.name == "mysql":
-            lock = {"name": f"belongings {url.database}"[:64], "patience": _PATIENCE}
-            if connection.scalar(text("SELECT GET_LOCK(:name, :patience)"), lock) != 1:  # ends with the connection
-                raise StorageUnavailable("another process has been migrating for too long")
-        yield connection
-    engine.dispose()
+    try:
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(text(f"SET LOCAL lock_timeout = '{_PATIENCE}s'"))
+                connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": _LOCK_ID})
+            elif engine.dialect.name == "mysql":
+                lock = {"name": f"belongings {url.database}"[:64], "patience": _PATIENCE}
+                if connection.scalar(text("SELECT GET_LOCK(:name, :patience)"), lock) != 1:  # ends with the connection
+                    raise StorageUnavailable("another process has been migrating for too long")
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def _patience(url: URL) -> dict[str, Any]:

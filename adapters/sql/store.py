@@ -58,7 +58,8 @@ class SqlStore:
         self._claim(wait=_MIGRATION_WAIT)
         try:
             with _usable():
-                return migrate(self._engines.writer.url, revision)
+                current_revision(self._engines.reader)
+            return migrate(self._engines.writer.url, revision)
         finally:
             if not held:
                 self._release()
@@ -101,7 +102,7 @@ def _usable() -> Iterator[None]:
     try:
         with in_domain_terms():
             yield
-    except (DBAPIError, TypeError) as error:  # TypeError: the URL has an option that PyMySQL does not know
+    except (DBAPIError, TypeError, ValueError, OSError) as error:  # the last three: options of the URL
         raise StorageUnavailable(first_line(getattr(error, "orig", error))) from error
 
 

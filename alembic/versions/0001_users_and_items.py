@@ -1,7 +1,8 @@
 """Users and items."""
 
 import sqlalchemy as sa
-from alembic import op
+from alembic import context, op
+from alembic.util import CommandError
 
 from adapters.sql import types
 
@@ -44,5 +45,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    if not context.is_offline_mode():
+        for table in ("users", "items"):
+            if op.get_bind().scalar(sa.text(f"SELECT id FROM {table} LIMIT 1")):  # noqa: S608
+                raise CommandError(f"below 0001 there is no place for {table}, and there are some; nothing was changed")
     op.drop_table("items", if_exists=True)
     op.drop_table("users", if_exists=True)

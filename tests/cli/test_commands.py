@@ -46,6 +46,14 @@ def test_migrate_says_why_it_cannot_reach_a_database(monkeypatch: pytest.MonkeyP
     assert "secret" not in result.stderr
 
 
+@pytest.mark.parametrize("option", ["connect_timeout=abc", "ssl_ca=/no/such/file", "nonsense=1"])
+def test_migrate_says_what_is_wrong_with_an_option_of_the_url(monkeypatch: pytest.MonkeyPatch, option: str) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"mysql://root:secret@127.0.0.1:1/none?{option}")
+    result = belongings("migrate")
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1), result.exception
+    assert "secret" not in result.stderr
+
+
 def test_settings_lists_every_setting_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://me:secret@db.example.com/name?password=secret")
     monkeypatch.setenv("BELONGINGS_PORT", "8123")

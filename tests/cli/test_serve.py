@@ -152,7 +152,7 @@ def test_a_database_that_is_away_is_reported_and_the_service_starts(serve: Serve
     status, problem = request(f"{url}/health/ready")
     assert (status, problem["type"]) == (503, "urn:problem-type:belongings:database-unavailable")
     _, _, errors = interrupt(process)
-    assert "until then every answer is 503" in errors
+    assert "until then /health/ready is 503" in errors
     assert "Traceback" not in errors
     assert "secret" not in errors
 
@@ -180,7 +180,7 @@ def test_a_schema_that_is_behind_is_reported_until_it_is_migrated(
     assert belongings(tmp_path, "migrate", DATABASE_URL=database).returncode == 0
     assert request(f"{url}/health/ready")[0] == 200
     assert request(f"{url}/users/", email="a@example.com", password="long enough")[0] == 200
-    assert "run: belongings migrate; until then every answer is 503" in interrupt(process)[2]
+    assert "run: belongings migrate; until then /health/ready is 503" in interrupt(process)[2]
 
 
 def test_several_workers_share_a_server(serve: Serve, tmp_path: Path, databases: Databases) -> None:

@@ -75,6 +75,18 @@ def test_base_leaves_nothing_behind(empty_url: str) -> None:
     engine.dispose()
 
 
+@pytest.mark.parametrize("revision", ["base", "-2"])
+def test_base_is_refused_while_there_are_rows_and_changes_nothing(empty_url: str, revision: str) -> None:
+    url = parse_url(empty_url)
+    migrate(url)
+    fill(empty_url)
+    before = checksum(empty_url)
+    with pytest.raises(ValueError, match="no place for users"):
+        migrate(url, revision)
+    migrate(url)
+    assert checksum(empty_url) == before
+
+
 def test_a_second_run_has_nothing_to_do(empty_url: str) -> None:
     url = parse_url(empty_url)
     migrate(url)
