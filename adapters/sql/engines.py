@@ -30,7 +30,7 @@ class Engines:
     writer: Engine
     reader: Engine
 
-    def dispose(self) -> None:
+    def close(self) -> None:
         self.writer.dispose()
         self.reader.dispose()
 

@@ -1,7 +1,7 @@
 """Transactions that may take hours: on connections without the time limits that serving has."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +65,11 @@ def sole_writer(url: URL) -> Iterator[Connection]:
 
 def _revision(url: URL) -> str | None:
     """What ``current_revision`` says, with the patience of serving: whoever is away is told of at once."""
-    engines = create_engines(url, Limits())
     try:
-        return current_revision(engines.reader)
+        with closing(create_engines(url, Limits())) as engines:
+            return current_revision(engines.reader)
     except (TypeError, ValueError, OSError) as error:
         raise StorageUnavailable("the URL has an option that the driver does not take") from error
-    finally:
-        engines.dispose()
 
 
 def _expect_current(connection: Connection) -> None:

@@ -82,7 +82,7 @@ class SqlStore:
         expect_current(revision)
 
     def close(self) -> None:
-        self._engines.dispose()
+        self._engines.close()
         self._release()
 
     def _claim(self, *, wait: float) -> None:

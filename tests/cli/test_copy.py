@@ -109,7 +109,7 @@ def add(url: str, **waits: Any) -> tuple[int, int]:
             uow.items.add(item)
             uow.commit()
     finally:
-        engines.dispose()
+        engines.close()
     return cast(int, user.id), cast(int, item.id)
 
 
