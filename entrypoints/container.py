@@ -10,6 +10,7 @@ from adapters.password_hashing import Argon2PasswordHasher
 from adapters.sql.engines import Engines, Limits, create_engines, is_private, parse_url
 from adapters.sql.store import SqlStore
 from adapters.sql.unit_of_work import SqlAlchemyUnitOfWork
+from adapters.sql.views import SqlAlchemyViews
 from entrypoints.settings import Settings, WrongSetting, processors
 from service_layer.ports import PasswordHasher, Store, UnitOfWork
 
@@ -61,7 +62,8 @@ class SqlContainer(Container):
     limits = providers.Singleton(_limits, Container.settings)
     engines = providers.Singleton(_engines, url, limits)
     store = providers.Singleton(SqlStore, url, engines)
-    unit_of_work = providers.Factory(SqlAlchemyUnitOfWork, engines)
+    views = providers.Singleton(SqlAlchemyViews, engines.provided.reader)
+    unit_of_work = providers.Factory(SqlAlchemyUnitOfWork, engines, views)
 
 
 def build_container(settings: Settings) -> Container:

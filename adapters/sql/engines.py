@@ -1,6 +1,8 @@
 """Engines: a database's writer and its readers, with what each database must be told."""
 
+import sqlite3
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -86,10 +88,10 @@ def create_engines(url: URL, limits: Limits) -> Engines:
     if url.get_backend_name() == "sqlite":
         return _sqlite(url, limits)
     arguments = _server_arguments(url, limits)
-    options: dict[str, Any] = {"connect_args": arguments, "pool_pre_ping": True}
+    writers, readers = _pool(limits, limits.writers), _pool(limits, limits.readers)
     return Engines(
-        create_engine(url, **options, **_pool(limits, limits.writers), isolation_level="READ COMMITTED"),
-        create_engine(url, **options, **_pool(limits, limits.readers), **_AUTOCOMMIT),
+        create_engine(url, connect_args=arguments, **writers, isolation_level="READ COMMITTED", pool_pre_ping=True),
+        create_engine(url, connect_args=arguments, **readers, **_AUTOCOMMIT),
     )
 
 
@@ -135,7 +137,8 @@ def _sqlite(url: URL, limits: Limits) -> Engines:
         url = url.set(database=str(Path(folder.name) / "memory.db"))
     arguments = {"timeout": limits.statement_wait, "check_same_thread": False}
     writer = create_engine(url, connect_args=arguments, **_pool(limits, 1))
-    reader = create_engine(url, connect_args=arguments, **_pool(limits, limits.readers), **_AUTOCOMMIT)
+    readers = _pool(limits, limits.readers)
+    reader = create_engine(url, connect_args=arguments, paramstyle="named", **readers, **_AUTOCOMMIT)
 
     @event.listens_for(writer, "connect")
     def start_writer(connection: Any, _record: object) -> None:
@@ -148,6 +151,9 @@ def _sqlite(url: URL, limits: Limits) -> Engines:
 
     @event.listens_for(writer, "begin")
     def begin_immediate(connection: Connection) -> None:
+        with suppress(sqlite3.OperationalError):  # somebody else writes
+            connection.connection.cursor().execute("BEGIN IMMEDIATE")
+            return
         deadline = monotonic() + limits.statement_wait
         while True:
             try:

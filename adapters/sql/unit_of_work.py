@@ -14,9 +14,9 @@ from adapters.sql.views import SqlAlchemyViews
 class SqlAlchemyUnitOfWork:
     """Takes a connection with the first statement and gives it back with ``commit`` or the end of the block."""
 
-    def __init__(self, engines: Engines) -> None:
+    def __init__(self, engines: Engines, views: SqlAlchemyViews) -> None:
         self._engines = engines
-        self.views = SqlAlchemyViews(engines.reader)
+        self.views = views
 
     def __enter__(self) -> Self:
         self._session = Session(self._engines.writer, expire_on_commit=False, autoflush=False)

@@ -18,6 +18,7 @@ from adapters.sql.migrations import migrate
 from adapters.sql.schema import REVISIONS
 from adapters.sql.tables import items, map_domain, users
 from adapters.sql.unit_of_work import SqlAlchemyUnitOfWork
+from adapters.sql.views import SqlAlchemyViews
 from domain.errors import BelongingsError, StorageUnavailable
 from domain.items import DESCRIPTION_MAX_LENGTH, PRICE_MAX, Item
 from domain.users import User, canonical_email
@@ -104,7 +105,7 @@ def add(url: str, **waits: Any) -> tuple[int, int]:
     engines = create_engines(parse_url(url), Limits(**waits))
     user, item = User(email="last@example.com", hashed_password="x"), Item(title="last")
     try:
-        with SqlAlchemyUnitOfWork(engines) as uow:
+        with SqlAlchemyUnitOfWork(engines, SqlAlchemyViews(engines.reader)) as uow:
             uow.users.add(user)
             uow.items.add(item)
             uow.commit()

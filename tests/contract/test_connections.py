@@ -92,14 +92,16 @@ def test_pools_are_as_large_as_the_threads_that_use_them_and_no_larger(impatient
 
 @pytest.mark.parametrize("impatient", SERVERS, indirect=True)
 @pytest.mark.parametrize("lost", ["writer", "reader"])
-def test_a_connection_that_the_server_dropped_is_replaced(impatient: Impatient, lost: str) -> None:
-    container = impatient()
+def test_connections_that_the_server_dropped_are_replaced(impatient: Impatient, lost: str) -> None:
+    container = impatient(threads=2)
     engine = getattr(container.engines(), lost)
     postgresql = engine.dialect.name == "postgresql"
-    with engine.connect() as connection:
-        session = connection.scalar(text("SELECT pg_backend_pid()" if postgresql else "SELECT CONNECTION_ID()"))
+    whoami = text("SELECT pg_backend_pid()" if postgresql else "SELECT CONNECTION_ID()")
+    with engine.connect() as one, engine.connect() as other:
+        sessions = [one.scalar(whoami), other.scalar(whoami)]
     with impatient().engines().writer.begin() as connection:
-        connection.execute(text(f"SELECT pg_terminate_backend({session})" if postgresql else f"KILL {session}"))
+        for session in sessions:
+            connection.execute(text(f"SELECT pg_terminate_backend({session})" if postgresql else f"KILL {session}"))
     with container.unit_of_work() as uow:
         uow.items.add(Item(title="Towel"))
         uow.commit()

@@ -1,0 +1,77 @@
+"""Reads on the driver's own cursor, with statements that were compiled once.
+
+The statements, the pool, the dialects and the names of errors are SQLAlchemy's. Its execution of a
+statement is left out: it took as long as the driver and the database together (docs/benchmarks.md).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine, PoolProxiedConnection, Select
+from sqlalchemy.exc import DBAPIError
+
+from adapters.sql.errors import in_domain_terms
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A statement in the words of one database, and those of its parameters that are always the same."""
+
+    text: str
+    constants: dict[str, Any]
+
+
+class Reader:
+    """Runs each statement by itself.
+
+    :param engine: its connections are in autocommit, and its driver takes parameters by name.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._error = engine.dialect.loaded_dbapi.Error
+
+    def query(self, statement: Select[Any]) -> Query:
+        """The statement, compiled. Its rows will be as the driver has them, whatever types the columns say."""
+        compiled = statement.compile(dialect=self._engine.dialect)
+        constants = {name: value for name, value in compiled.params.items() if value is not None}
+        return Query(str(compiled), constants)
+
+    def rows(self, query: Query, **parameters: int) -> list[Row]:
+        """All rows. The query is run once more if the server has closed the connection in the meantime."""
+        with in_domain_terms():
+            try:
+                return self._rows(query, parameters)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+            return self._rows(query, parameters)
+
+    def _rows(self, query: Query, parameters: dict[str, int]) -> list[Row]:
+        connection = None
+        try:
+            connection = self._engine.raw_connection()
+            cursor = connection.cursor()
+            cursor.execute(query.text, {**query.constants, **parameters})
+            return list(cursor.fetchall())
+        except self._error as error:
+            raise self._wrapped(error, connection) from error
+        finally:
+            if connection is not None:
+                connection.close()
+
+    def _wrapped(self, error: Exception, connection: PoolProxiedConnection | None) -> Exception:
+        """As SQLAlchemy wraps it, once the connections that this means the end of are out of the pool."""
+        dialect = self._engine.dialect
+        lost = connection is not None and dialect.is_disconnect(
+            error,  # type: ignore[arg-type]  # it is an error of the driver, which mypy does not know
+            connection.dbapi_connection,
+            None,
+        )
+        if connection is not None and lost:
+            self._engine.pool._invalidate(connection, error)
+        return DBAPIError.instance(
+            None, None, error, self._error, hide_parameters=True, connection_invalidated=lost, dialect=dialect
+        )
