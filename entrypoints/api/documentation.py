@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from entrypoints.api.problems import MEDIA_TYPE, RETRY_AFTER, InvalidRequest, Problem
 from service_layer.read_models import ID_MAX
@@ -39,6 +39,16 @@ def problems(*statuses: int) -> Responses:
         status: {"model": InvalidRequest if status == 422 else Problem, "description": _MEANINGS[status]}
         for status in statuses
     }
+
+
+def router_for(name: str) -> APIRouter:
+    """A router for the paths under ``/name``, in whose documentation an operation is called as its function is."""
+    return APIRouter(
+        prefix=f"/{name}",
+        tags=[name],
+        responses=problems(500, 503),
+        generate_unique_id_function=lambda route: route.name,
+    )
 
 
 def document(app: FastAPI, *, password_min_length: int) -> None:

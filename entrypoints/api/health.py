@@ -1,12 +1,13 @@
 """``/health/``"""
 
-from fastapi import APIRouter, Response
+from fastapi import Request, Response
 
 from entrypoints.api import schemas
 from entrypoints.api.answers import answer
-from entrypoints.api.dependencies import TheLanes, TheStore
+from entrypoints.api.dependencies import container, lanes
+from entrypoints.api.documentation import router_for
 
-router = APIRouter(prefix="/health", tags=["health"])
+router = router_for("health")
 
 
 @router.get("/live", response_model=schemas.Health)
@@ -16,7 +17,7 @@ async def live() -> Response:
 
 
 @router.get("/ready", response_model=schemas.Health)
-async def ready(store: TheStore, lanes: TheLanes) -> Response:
+async def ready(request: Request) -> Response:
     """Whether requests can be served; if not, the 503 says why."""
-    await lanes.reading.run(store.check)
+    await lanes(request).reading.run(container(request).store().check)
     return answer({"status": "ok"})

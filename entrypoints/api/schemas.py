@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from domain.items import DESCRIPTION_MAX_LENGTH, PRICE_MAX, TITLE_MAX_LENGTH
 from domain.passwords import PASSWORD_MAX_LENGTH, PASSWORD_MIN_LENGTH
 from domain.users import EMAIL_MAX_LENGTH
-from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX, PAGE_MAX
+from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX, PAGE_MAX, PageRequest
 
 
 def _checked_email(text: str) -> str:
@@ -148,3 +148,20 @@ class Health(BaseModel):
     """That the service is well."""
 
     status: str
+
+
+class WantedPage(BaseModel):
+    """Which part of a list is wanted. What is not known is refused, since it would change nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: Annotated[Limit, Field(description="How many rows at most.")] = PAGE_MAX
+    skip: Annotated[Count | None, Field(description="How many rows to pass over. Deep pages are slow this way.")] = None
+    after: Annotated[
+        Count, Field(description="Only rows with a greater id. Deep pages cost what the first one costs.")
+    ] = 0
+    offset: Annotated[Count, Field(description="Another spelling of `skip`; that one wins.")] = 0
+
+    def request(self) -> PageRequest:
+        """The same, with one word for each thing."""
+        return PageRequest(limit=self.limit, skip=self.offset if self.skip is None else self.skip, after=self.after)

@@ -26,7 +26,7 @@ def test_a_lane_is_no_wider_than_it_says() -> None:
             running -= 1
 
     async def main() -> None:
-        lane = Lane(2, wait=30)
+        lane = Lane("test", 2, wait=30)
         async with create_task_group() as group:
             for _ in range(8):
                 group.start_soon(lane.run, work)
@@ -46,7 +46,7 @@ def test_work_that_finds_no_thread_in_time_is_refused_and_does_not_begin() -> No
         return name
 
     async def main() -> None:
-        lane = Lane(1, wait=0.01)
+        lane = Lane("test", 1, wait=0.01)
         async with create_task_group() as group:
             group.start_soon(lane.run, work, "first")
             while not blocked.is_set():
@@ -62,7 +62,7 @@ def test_work_that_finds_no_thread_in_time_is_refused_and_does_not_begin() -> No
 
 def test_errors_leave_a_lane_as_they_are_and_free_it() -> None:
     async def main() -> None:
-        lane = Lane(1, wait=0.01)
+        lane = Lane("test", 1, wait=0.01)
         for _ in range(3):
             with pytest.raises(ZeroDivisionError):
                 await lane.run(divmod, 1, 0)

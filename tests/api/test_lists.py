@@ -112,6 +112,15 @@ def test_a_page_has_at_most_100_rows(client: TestClient, container: Container, k
 
 
 @every_list
+def test_what_a_list_does_not_know_is_refused_by_name(client: TestClient, container: Container, kind: str) -> None:
+    path, _ = fill(container, kind, 1)
+    answer = client.get(path, params={"limit": 1, "colour": "red"})
+    assert answer.status_code == 422
+    assert [error["loc"] for error in answer.json()["errors"]] == [["query", "colour"]]
+    assert "red" not in answer.text
+
+
+@every_list
 def test_a_row_that_comes_while_one_reads_is_seen_at_the_end(
     client: TestClient, container: Container, kind: str
 ) -> None:
