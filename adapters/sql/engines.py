@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError, OperationalError
 
 from adapters.sql.pool import FairQueuePool
 
@@ -88,11 +88,27 @@ def create_engines(url: URL, limits: Limits) -> Engines:
     if url.get_backend_name() == "sqlite":
         return _sqlite(url, limits)
     arguments = _server_arguments(url, limits)
-    writers, readers = _pool(limits, limits.writers), _pool(limits, limits.readers)
-    return Engines(
-        create_engine(url, connect_args=arguments, **writers, isolation_level="READ COMMITTED", pool_pre_ping=True),
-        create_engine(url, connect_args=arguments, **readers, **_AUTOCOMMIT),
+    options: dict[str, Any] = {"connect_args": arguments}
+    postgresql = url.get_backend_name() == "postgresql"
+    writer = create_engine(
+        url, **options, **_pool(limits, limits.writers), isolation_level="READ COMMITTED", pool_pre_ping=not postgresql
     )
+    if postgresql:
+        event.listen(writer, "checkout", _begin_at_once)
+    return Engines(writer, create_engine(url, **options, **_pool(limits, limits.readers), **_AUTOCOMMIT))
+
+
+def _begin_at_once(connection: Any, _record: object, _proxy: object) -> None:
+    """Begin the transaction with what would be a ping: it tells as well whether the server is there.
+
+    psycopg sends no BEGIN of its own where there is a transaction already.
+
+    :raises InvalidatePoolError: it is not, on which the pool connects anew.
+    """
+    from psycopg.pq import ExecStatus  # it takes its time to load, and only this needs it
+
+    if connection.pgconn.exec_(b"BEGIN").status != ExecStatus.COMMAND_OK:
+        raise InvalidatePoolError
 
 
 def _pool(limits: Limits, size: int) -> dict[str, Any]:
