@@ -1,7 +1,11 @@
 """Argon2id password hashes."""
 
+from hashlib import sha256
+
 from argon2 import PasswordHasher as _Argon2
-from argon2.low_level import Type
+from argon2.low_level import Type, hash_secret_raw
+
+_PASSES, _KIBIBYTES, _LANES = 2, 19 * 1024, 1
 
 
 class Argon2PasswordHasher:
@@ -12,7 +16,11 @@ class Argon2PasswordHasher:
     """
 
     def __init__(self) -> None:
-        self._argon2 = _Argon2(time_cost=2, memory_cost=19 * 1024, parallelism=1, type=Type.ID)
+        self._argon2 = _Argon2(time_cost=_PASSES, memory_cost=_KIBIBYTES, parallelism=_LANES, type=Type.ID)
 
     def hash(self, password: str) -> str:
         return self._argon2.hash(password)
+
+    def fingerprint(self, password: str, salt: str) -> str:
+        salted = sha256(salt.encode()).digest()
+        return hash_secret_raw(password.encode(), salted, _PASSES, _KIBIBYTES, _LANES, 32, Type.ID).hex()

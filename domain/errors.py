@@ -7,6 +7,9 @@
   * EmailTaken
   * InvalidValue
   * StaleVersion
+  * RefusedInBatch
+  * IdempotencyKeyReused
+  * IdempotencyKeyInUse
   * StorageUnavailable
   * SchemaMismatch
     - SchemaNewer
@@ -55,9 +58,34 @@ class InvalidValue(BelongingsError):
 
 
 class StaleVersion(BelongingsError):
-    """Somebody else changed or removed it after it was read; nothing was written."""
+    """It is not any more as whoever wants to change it has seen it; nothing was written."""
 
     message = "Changed by somebody else in the meantime"
+
+
+class RefusedInBatch(BelongingsError):
+    """Of several things that were to be kept at once some were refused, so none was kept.
+
+    :param errors: why, by the place of each in the batch, from 0.
+    """
+
+    message = "Some of them were refused; none was kept"
+
+    def __init__(self, errors: dict[int, BelongingsError]) -> None:
+        super().__init__(errors)
+        self.errors = errors
+
+
+class IdempotencyKeyReused(BelongingsError):
+    """The key has been used for another request; nothing was done."""
+
+    message = "This Idempotency-Key was used for another request"
+
+
+class IdempotencyKeyInUse(BelongingsError):
+    """Another request with the key is being answered at this moment; nothing was done."""
+
+    message = "A request with this Idempotency-Key is being answered at this moment"
 
 
 class StorageUnavailable(BelongingsError):

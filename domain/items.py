@@ -1,10 +1,10 @@
 """Items: what users own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain.errors import InvalidValue
-from domain.text import check_text
+from domain.text import check_text, folded
 
 TITLE_MAX_LENGTH = 255
 DESCRIPTION_MAX_LENGTH = 10_000
@@ -37,6 +37,7 @@ class Item:
     :param owner_id: the id of a user that exists, or nobody's.
     :param id: 1 … 2⁶³−1, given by the repository on ``add``; never reused.
     :param version: counts the changes that were committed, from 1.
+    :param search_text: title and description as ``domain.text.folded`` has them, a line each.
     :raises InvalidValue: one of these is broken.
     """
 
@@ -46,6 +47,7 @@ class Item:
     owner_id: int | None = None
     id: int | None = None
     version: int = 1
+    search_text: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.check()
@@ -64,3 +66,4 @@ class Item:
             check_text("description", self.description, most=DESCRIPTION_MAX_LENGTH)
         if self.price is not None:
             self.price = exact_price(self.price)
+        self.search_text = folded(f"{self.title}\n{self.description or ''}")

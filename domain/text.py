@@ -1,4 +1,6 @@
-"""Which text can be kept by every database alike."""
+"""Which text can be kept by every database alike, and when two texts are equal."""
+
+from unicodedata import normalize
 
 from domain.errors import InvalidValue
 
@@ -16,3 +18,14 @@ def check_text(field: str, value: str, *, most: int) -> None:
         raise InvalidValue(field, "must not contain NUL characters")
     if any("\ud800" <= character <= "\udfff" for character in value):
         raise InvalidValue(field, "must be valid Unicode text")
+
+
+def folded(text: str) -> str:
+    """The form in which texts are equal that differ in case or in how accents are encoded.
+
+    Compared without regard to case (Unicode full case folding) and to how accents are
+    encoded (normalization form C), and in nothing else: ``ß`` equals ``ss``, but a
+    fullwidth letter, a dotless ``ı`` or an accent makes another text. Databases
+    disagree on all of this, so it is done here and they compare code points.
+    """
+    return normalize("NFC", normalize("NFD", text).casefold())

@@ -1,24 +1,17 @@
 """Users, and the one rule by which their addresses are unique."""
 
 from dataclasses import dataclass, field
-from unicodedata import normalize
 
 from domain.errors import InvalidValue
-from domain.text import check_text
+from domain.text import check_text, folded
 
 EMAIL_MAX_LENGTH = 254
 """In code points; the limit of RFC 5321 §4.5.3.1.3 on a path, less its brackets."""
 
 
 def canonical_email(email: str) -> str:
-    """The form in which two spellings of one address are equal.
-
-    Compared without regard to case (Unicode full case folding) and to how accents are
-    encoded (normalization form C), and in nothing else: ``ß`` equals ``ss``, but a
-    fullwidth letter, a dotless ``ı`` or an accent makes another address. Databases
-    disagree on all of this, so it is done here and they compare code points.
-    """
-    return normalize("NFC", normalize("NFD", email).casefold())
+    """The form in which two spellings of one address are equal, by ``domain.text.folded``."""
+    return folded(email)
 
 
 @dataclass(eq=False, kw_only=True)

@@ -1,11 +1,36 @@
 """What can be done with items."""
 
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import TypedDict
 
-from domain.errors import ItemNotFound, UserNotFound
+from domain.errors import BelongingsError, InvalidValue, ItemNotFound, RefusedInBatch, StaleVersion, UserNotFound
 from domain.items import Item
+from service_layer.idempotency import Attempt, once
 from service_layer.ports import UnitOfWork
-from service_layer.read_models import ItemView, Page, PageRequest, item_view
+from service_layer.read_models import ALL_ITEMS, ItemFilter, ItemView, Page, PageRequest, item_view
+
+
+class _Details(TypedDict, total=False):
+    description: str | None
+    price: Decimal | None
+    owner_id: int | None
+
+
+class NewItem(_Details):
+    """What an item is made of."""
+
+    title: str
+
+
+class ItemChanges(_Details, total=False):
+    """What is to change; what is not in it stays."""
+
+    title: str
+
+
+Seen = Callable[[ItemView], bool]
+"""Whether an item is still as whoever wants to change it has seen it."""
 
 
 def create_item(
@@ -15,6 +40,7 @@ def create_item(
     description: str | None = None,
     price: Decimal | None = None,
     owner_id: int | None = None,
+    attempt: Attempt | None = None,
 ) -> ItemView:
     """Keep a new item, for its owner if one is named.
 
@@ -22,10 +48,40 @@ def create_item(
     :raises InvalidValue: it breaks an invariant of ``Item``.
     """
     item = Item(title=title, description=description, price=price, owner_id=owner_id)
-    with uow:
+
+    def add() -> ItemView:
         uow.items.add(item)
-        uow.commit()
-    return item_view(item)
+        return item_view(item)
+
+    return once(uow, attempt, add)
+
+
+def create_items(uow: UnitOfWork, new: Sequence[NewItem], *, attempt: Attempt | None = None) -> list[ItemView]:
+    """Keep all of these new items, or none.
+
+    :raises RefusedInBatch: some cannot be kept, each for a reason of ``create_item``.
+    """
+    errors: dict[int, BelongingsError] = {}
+    items: list[Item] = []
+    for place, each in enumerate(new):
+        try:
+            items.append(Item(**each))
+        except InvalidValue as error:
+            errors[place] = error
+    if errors:
+        raise RefusedInBatch(errors)
+
+    def add() -> list[ItemView]:
+        for place, item in enumerate(items):
+            try:
+                uow.items.add(item)
+            except UserNotFound as error:
+                errors[place] = error
+        if errors:
+            raise RefusedInBatch(errors)
+        return [item_view(item) for item in items]
+
+    return once(uow, attempt, add)
 
 
 def read_item(uow: UnitOfWork, item_id: int) -> ItemView:
@@ -39,9 +95,14 @@ def read_item(uow: UnitOfWork, item_id: int) -> ItemView:
     return item
 
 
-def list_items(uow: UnitOfWork, page: PageRequest) -> Page[ItemView]:
-    """All items, in id order."""
-    return uow.views.items(page)
+def list_items(uow: UnitOfWork, page: PageRequest, wanted: ItemFilter = ALL_ITEMS) -> Page[ItemView]:
+    """The items that are wanted, in the order that is wanted."""
+    return uow.views.items(page, wanted)
+
+
+def count_items(uow: UnitOfWork, wanted: ItemFilter = ALL_ITEMS) -> int:
+    """How many items are wanted."""
+    return uow.views.count_items(wanted)
 
 
 def list_user_items(uow: UnitOfWork, user_id: int, page: PageRequest) -> Page[ItemView]:
@@ -53,3 +114,37 @@ def list_user_items(uow: UnitOfWork, user_id: int, page: PageRequest) -> Page[It
     if items is None:
         raise UserNotFound
     return items
+
+
+def change_item(uow: UnitOfWork, item_id: int, changes: ItemChanges, *, seen: Seen | None = None) -> ItemView:
+    """Change some of what is known of an item; it may get another owner, or none.
+
+    :raises ItemNotFound: no item has this id.
+    :raises StaleVersion: it is not as it was seen.
+    :raises UserNotFound, InvalidValue: as for ``create_item``.
+    """
+    with uow:
+        item = _expected(uow, item_id, seen)
+        for name, value in changes.items():
+            setattr(item, name, value)
+        uow.commit()
+    return item_view(item)
+
+
+def remove_item(uow: UnitOfWork, item_id: int, *, seen: Seen | None = None) -> None:
+    """Remove an item.
+
+    :raises ItemNotFound: no item has this id.
+    :raises StaleVersion: it is not as it was seen.
+    """
+    with uow:
+        uow.items.remove(_expected(uow, item_id, seen))
+        uow.commit()
+
+
+def _expected(uow: UnitOfWork, item_id: int, seen: Seen | None) -> Item:
+    """The item, which nobody else can change until this unit of work ends."""
+    item = uow.items.get(item_id)
+    if seen and not seen(item_view(item)):
+        raise StaleVersion
+    return item

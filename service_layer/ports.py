@@ -9,7 +9,16 @@ from typing import Protocol, Self
 
 from domain.items import Item
 from domain.users import User
-from service_layer.read_models import ItemView, Page, PageRequest, UserView
+from service_layer.read_models import (
+    ALL_ITEMS,
+    ALL_USERS,
+    ItemFilter,
+    ItemView,
+    Page,
+    PageRequest,
+    UserFilter,
+    UserView,
+)
 
 
 class UserRepository(Protocol):
@@ -24,6 +33,7 @@ class UserRepository(Protocol):
     def get(self, user_id: int) -> User:
         """The user, the same object each time; what is changed on it is written by ``commit``, or
         before anything else is added or removed: whichever writes it raises what ``commit`` would.
+        Until this unit of work ends nobody else can change or remove the user, or give them an item.
 
         :raises UserNotFound: no user has this id.
         """
@@ -43,6 +53,7 @@ class ItemRepository(Protocol):
 
     def get(self, item_id: int) -> Item:
         """The item, the same object each time; what is changed on it is written as a user's change is.
+        Until this unit of work ends nobody else can change or remove it.
 
         :raises ItemNotFound: no item has this id.
         """
@@ -51,25 +62,62 @@ class ItemRepository(Protocol):
         """Remove an item that this unit of work got or added."""
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was answered to a request that may come again.
+
+    :param key: 1 … 255 characters.
+    :param fingerprint: what the request was, up to 255 characters.
+    :param answer: JSON, of any length.
+    :param expires: when it is forgotten, in seconds since 1970.
+    """
+
+    key: str
+    fingerprint: str
+    answer: str
+    expires: int
+
+
+class Receipts(Protocol):
+    """The receipts, each stored by the unit of work that did what it tells of."""
+
+    def get(self, key: str, *, now: int) -> Receipt | None:
+        """The receipt with this key that has not expired by now, or None. Keys are compared exactly."""
+
+    def add(self, receipt: Receipt, *, now: int) -> None:
+        """Store a receipt, and forget some that have expired by now: more than one where there are.
+
+        :raises IdempotencyKeyInUse: there is one with this key that has not expired, and ``get`` did not
+            see it: somebody else has stored it since.
+        """
+
+
 class Views(Protocol):
     """What can be read. An answer shows one moment, and only what was committed by then.
 
-    Lists are in id order, which is total, so that no page repeats a row, nor misses one that was
-    committed when the first page was read. Where writers do not queue (on PostgreSQL and MariaDB) a
-    row may be committed after one with a greater id: who had passed its place by then does not meet it.
+    Lists are in id order unless another is asked for. Every order is total, so that no page repeats a
+    row, nor misses one that was committed when the first page was read and is as it was then.
+    Where writers do not queue (on PostgreSQL and MariaDB) a row may be committed after one with a
+    greater id: who had passed its place by then does not meet it.
     """
 
     def user(self, user_id: int) -> UserView | None:
         """One user with the first items, or None."""
 
-    def users(self, page: PageRequest) -> Page[UserView]:
-        """A page of all users, each with their first items."""
+    def users(self, page: PageRequest, wanted: UserFilter = ALL_USERS) -> Page[UserView]:
+        """A page of users, each with their first items."""
+
+    def count_users(self, wanted: UserFilter = ALL_USERS) -> int:
+        """How many there are."""
 
     def item(self, item_id: int) -> ItemView | None:
         """One item, or None."""
 
-    def items(self, page: PageRequest) -> Page[ItemView]:
-        """A page of all items."""
+    def items(self, page: PageRequest, wanted: ItemFilter = ALL_ITEMS) -> Page[ItemView]:
+        """A page of items."""
+
+    def count_items(self, wanted: ItemFilter = ALL_ITEMS) -> int:
+        """How many there are."""
 
     def user_items(self, user_id: int, page: PageRequest) -> Page[ItemView] | None:
         """A page of one user's items, or None where there is no such user."""
@@ -101,6 +149,10 @@ class UnitOfWork(Protocol):
         """The items; only between ``with`` and its end."""
 
     @property
+    def receipts(self) -> Receipts:
+        """The receipts; only between ``with`` and its end."""
+
+    @property
     def views(self) -> Views:
         """The read side; at any time, without ``with``."""
 
@@ -124,6 +176,9 @@ class PasswordHasher(Protocol):
 
     def hash(self, password: str) -> str:
         """A salted hash that only the same password verifies against; slow on purpose."""
+
+    def fingerprint(self, password: str, salt: str) -> str:
+        """Up to 64 characters: the same for the same two, and as hard to undo as ``hash``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypedDict, TypeVar
+from decimal import Decimal
+from enum import Enum
+from typing import Generic, Literal, TypedDict, TypeVar
 
 from domain.items import Item
 from domain.users import User
@@ -33,24 +35,72 @@ class UserView(TypedDict):
     items: list[ItemView]
 
 
+Sort = Literal["id", "-id", "title", "-title", "price", "-price"]
+"""What a list of items is ordered by, descending with a minus. Text is ordered by code points; items
+without a price come last, whichever way; what is equal is ordered by id, in the same direction."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRequest:
     """Which part of a list is wanted.
 
     :param limit: how many rows at most, 1 … 100.
     :param skip: how many rows to pass over; costs as much as reading them.
-    :param after: only rows with a greater id than this; costs nothing.
-    :raises ValueError: one of them is out of bounds.
+    :param after: only rows behind the one with this id, which need not be there any more; costs nothing.
+        0 is before the first.
+    :param after_value: the title or price of that row, where rows are sorted by it.
+    :raises ValueError: a number is out of bounds.
     """
 
     limit: int = PAGE_MAX
     skip: int = 0
     after: int = 0
+    after_value: str | Decimal | None = None
 
     def __post_init__(self) -> None:
         if not (1 <= self.limit <= PAGE_MAX and 0 <= self.skip <= ID_MAX and 0 <= self.after <= ID_MAX):
             raise ValueError("a page is out of bounds")
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserFilter:
+    """Which users are wanted; what is None is not asked for.
+
+    :param email: their address, equal by ``domain.users.canonical_email``.
+    """
+
+    email: str | None = None
+    is_active: bool | None = None
+
+
+class Owner(Enum):
+    """Whose items are wanted, where it is not the user with one id."""
+
+    ANYBODY = "anybody"
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemFilter:
+    """Which items are wanted; what is None is not asked for.
+
+    :param owner: a user's id, there or not, or one of ``Owner``.
+    :param title: exactly this.
+    :param words: each is somewhere in the title or the description, inside of longer words too;
+        compared as ``domain.text.folded`` does.
+    :param min_price: no less than this, so not without a price; ``max_price`` likewise.
+    """
+
+    owner: int | Owner = Owner.ANYBODY
+    title: str | None = None
+    words: tuple[str, ...] = ()
+    min_price: Decimal | None = None
+    max_price: Decimal | None = None
+    sort: Sort = "id"
+
+
+ALL_USERS = UserFilter()
+ALL_ITEMS = ItemFilter()
 
 Row = TypeVar("Row")
 
@@ -59,7 +109,7 @@ Row = TypeVar("Row")
 class Page(Generic[Row]):
     """A part of a list.
 
-    :param rows: in id order, at most as many as were asked for.
+    :param rows: in the order that was asked for, at most as many as were asked for.
     :param more: whether the list goes on behind them.
     """
 

@@ -1,10 +1,26 @@
 """What can be done with users."""
 
-from domain.errors import UserNotFound
+from collections.abc import Callable
+from typing import TypedDict
+
+from domain.errors import StaleVersion, UserNotFound
 from domain.passwords import PASSWORD_MIN_LENGTH, check_password
 from domain.users import User
+from service_layer.idempotency import Attempt, once
 from service_layer.ports import PasswordHasher, UnitOfWork
-from service_layer.read_models import Page, PageRequest, UserView, user_view
+from service_layer.read_models import ALL_USERS, Page, PageRequest, UserFilter, UserView, user_view
+
+
+class UserChanges(TypedDict, total=False):
+    """What is to change; what is not in it stays."""
+
+    email: str
+    password: str
+    is_active: bool
+
+
+Seen = Callable[[UserView], bool]
+"""Whether a user is still as whoever wants to change them has seen them."""
 
 
 def create_user(
@@ -14,6 +30,7 @@ def create_user(
     email: str,
     password: str,
     password_min_length: int = PASSWORD_MIN_LENGTH,
+    attempt: Attempt | None = None,
 ) -> UserView:
     """Sign somebody up.
 
@@ -22,10 +39,14 @@ def create_user(
     """
     check_password(password, least=password_min_length)
     user = User(email=email, hashed_password=hasher.hash(password))
-    with uow:
+    if attempt:
+        attempt = attempt.including(hasher.fingerprint(password, attempt.key))
+
+    def add() -> UserView:
         uow.users.add(user)
-        uow.commit()
-    return user_view(user)
+        return user_view(user)
+
+    return once(uow, attempt, add)
 
 
 def read_user(uow: UnitOfWork, user_id: int) -> UserView:
@@ -39,6 +60,61 @@ def read_user(uow: UnitOfWork, user_id: int) -> UserView:
     return user
 
 
-def list_users(uow: UnitOfWork, page: PageRequest) -> Page[UserView]:
-    """Everybody, in id order."""
-    return uow.views.users(page)
+def list_users(uow: UnitOfWork, page: PageRequest, wanted: UserFilter = ALL_USERS) -> Page[UserView]:
+    """The users that are wanted, in id order."""
+    return uow.views.users(page, wanted)
+
+
+def count_users(uow: UnitOfWork, wanted: UserFilter = ALL_USERS) -> int:
+    """How many users are wanted."""
+    return uow.views.count_users(wanted)
+
+
+def change_user(
+    uow: UnitOfWork,
+    hasher: PasswordHasher,
+    user_id: int,
+    changes: UserChanges,
+    *,
+    password_min_length: int = PASSWORD_MIN_LENGTH,
+    seen: Seen | None = None,
+) -> UserView:
+    """Change some of what is known of a user.
+
+    :raises UserNotFound: no user has this id.
+    :raises StaleVersion: they are not as they were seen.
+    :raises EmailTaken, InvalidValue: as for ``create_user``.
+    """
+    hashed = None
+    if "password" in changes:
+        check_password(changes["password"], least=password_min_length)
+        hashed = hasher.hash(changes["password"])  # before anybody has to wait for this unit of work
+    with uow:
+        user = uow.users.get(user_id)
+        before = _expected(uow, user_id, seen)
+        user.email = changes.get("email", user.email)
+        user.is_active = changes.get("is_active", user.is_active)
+        user.hashed_password = hashed or user.hashed_password
+        uow.commit()
+    return user_view(user, before["items"])
+
+
+def remove_user(uow: UnitOfWork, user_id: int, *, seen: Seen | None = None) -> None:
+    """Remove a user and all of their items.
+
+    :raises UserNotFound: no user has this id.
+    :raises StaleVersion: they are not as they were seen.
+    """
+    with uow:
+        user = uow.users.get(user_id)
+        _expected(uow, user_id, seen)
+        uow.users.remove(user)
+        uow.commit()
+
+
+def _expected(uow: UnitOfWork, user_id: int, seen: Seen | None) -> UserView:
+    """The user as they are, once this unit of work has them and nobody else can change them."""
+    user = read_user(uow, user_id)
+    if seen and not seen(user):
+        raise StaleVersion
+    return user

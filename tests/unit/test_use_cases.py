@@ -19,6 +19,9 @@ class BackwardsHasher:
     def hash(self, password: str) -> str:
         return password[::-1]
 
+    def fingerprint(self, password: str, salt: str) -> str:
+        return f"{password[::-1]} {salt}"
+
 
 HASHER = BackwardsHasher()
 
