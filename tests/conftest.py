@@ -73,6 +73,7 @@ class Databases:
         with container.engines().writer.begin() as connection:
             connection.execute(text("DELETE FROM items"))
             connection.execute(text("DELETE FROM users"))
+            connection.execute(text("DELETE FROM idempotency_keys"))
         return container
 
     def close(self) -> None:

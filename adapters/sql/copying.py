@@ -41,6 +41,7 @@ class CannotCopy(BelongingsError):
 def copy(source: URL, target: URL, progress: Progress) -> tuple[int, int]:
     """Copy all users and items as they are, with their ids and versions; how many users and how many items.
 
+    Receipts are left behind: they are for clients that ask again within a day, and no user or item needs them.
     A target without a schema is migrated. When this returns, both sides had as many rows with the same
     digest over all of them, and the target will give no id that either of the two ever gave.
 

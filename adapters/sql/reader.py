@@ -7,7 +7,7 @@ statement is left out: it took as long as the driver and the database together (
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, PoolProxiedConnection, Select
+from sqlalchemy import Engine, PoolProxiedConnection, SelectBase
 from sqlalchemy.exc import DBAPIError
 
 from adapters.sql.errors import in_domain_terms
@@ -17,10 +17,12 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A statement in the words of one database, and those of its parameters that are always the same."""
+    """A statement in the words of one database, those of its parameters that are always the same, and how its
+    driver is to run it."""
 
     text: str
     constants: dict[str, Any]
+    options: dict[str, Any]
 
 
 class Reader:
@@ -33,13 +35,18 @@ class Reader:
         self._engine = engine
         self._error = engine.dialect.loaded_dbapi.Error
 
-    def query(self, statement: Select[Any]) -> Query:
-        """The statement, compiled. Its rows will be as the driver has them, whatever types the columns say."""
+    def query(self, statement: SelectBase, *, plan_each: bool = False) -> Query:
+        """The statement, compiled. Its rows will be as the driver has them, whatever types the columns say.
+
+        :param plan_each: plan it anew for the values that it is given each time. PostgreSQL alone plans ahead:
+            after ten times it may keep a plan that knows neither the values nor how few rows are wanted.
+        """
         compiled = statement.compile(dialect=self._engine.dialect)
         constants = {name: value for name, value in compiled.params.items() if value is not None}
-        return Query(str(compiled), constants)
+        options = {"prepare": False} if plan_each and self._engine.dialect.name == "postgresql" else {}
+        return Query(str(compiled), constants, options)
 
-    def rows(self, query: Query, **parameters: int) -> list[Row]:
+    def rows(self, query: Query, **parameters: Any) -> list[Row]:
         """All rows. The query is run once more if the server has closed the connection in the meantime."""
         with in_domain_terms():
             try:
@@ -49,12 +56,12 @@ class Reader:
                     raise
             return self._rows(query, parameters)
 
-    def _rows(self, query: Query, parameters: dict[str, int]) -> list[Row]:
+    def _rows(self, query: Query, parameters: dict[str, Any]) -> list[Row]:
         connection = None
         try:
             connection = self._engine.raw_connection()
             cursor = connection.cursor()
-            cursor.execute(query.text, {**query.constants, **parameters})
+            cursor.execute(query.text, {**query.constants, **parameters}, **query.options)
             return list(cursor.fetchall())
         except self._error as error:
             raise self._wrapped(error, connection) from error

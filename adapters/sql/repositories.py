@@ -2,10 +2,11 @@
 
 from collections.abc import Collection
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Insert, Table, bindparam, exists, insert, or_, select
-from sqlalchemy.orm import Session, make_transient_to_detached
+from sqlalchemy.orm import Session, class_mapper, make_transient_to_detached
+from sqlalchemy.orm.util import identity_key
 from sqlalchemy.sql.dml import ReturningInsert
 
 from adapters.sql.errors import in_domain_terms
@@ -54,6 +55,18 @@ def _stored(session: Session, statement: Insert, entity: User | Item) -> bool:
     return True
 
 
+Entity = TypeVar("Entity", User, Item)
+
+
+def _locked(session: Session, kind: type[Entity], id: int) -> Entity | None:
+    """The entity as the database has it now, or as it is held already; its row is locked until the transaction ends.
+
+    Who has it locked is waited for. SQLite locks no rows: there the transaction is the only one that writes.
+    """
+    row = select(kind).where(class_mapper(kind).primary_key[0] == id).with_for_update()
+    return session.scalar(row) or session.identity_map.get(identity_key(kind, id))
+
+
 class SqlAlchemyUserRepository:
     """Asks as it inserts; against a race the constraint decides."""
 
@@ -69,7 +82,7 @@ class SqlAlchemyUserRepository:
 
     def get(self, user_id: int) -> User:
         with in_domain_terms():
-            user = self._session.get(User, user_id)
+            user = _locked(self._session, User, user_id)
         if user is None:
             raise UserNotFound
         self._held.append(user)
@@ -102,7 +115,7 @@ class SqlAlchemyItemRepository:
 
     def get(self, item_id: int) -> Item:
         with in_domain_terms():
-            item = self._session.get(Item, item_id)
+            item = _locked(self._session, Item, item_id)
         if item is None:
             raise ItemNotFound
         self._held.append(item)

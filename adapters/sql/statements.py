@@ -1,17 +1,22 @@
 """The statements behind the views, written once and compiled once.
 
 Their parameters are ``item`` and ``user`` (ids), and ``after``, ``skip`` and ``rows`` for pages.
+Those of lists of items that are filtered or sorted are in ``finding.py``.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     ColumnElement,
     FromClause,
+    GenerativeSelect,
     Select,
+    String,
     and_,
     bindparam,
     func,
@@ -41,12 +46,25 @@ class Statements:
 def statements_for(dialect: str) -> Statements:
     """The statements as this kind of database finds the shortest way to the rows."""
     own = _own_items_by_range if dialect == "postgresql" else _own_items
-    some_users = _page(select(*_USER).where(users.c.id > _AFTER).order_by(users.c.id)).subquery("some_users")
-    own_items = _page(own(bindparam("user", type_=BigInteger), _AFTER)).subquery("own_items")
+    own_items = limited(own(bindparam("user", type_=BigInteger), AFTER)).subquery("own_items")
+    return Statements(
+        item=select(*item_columns(items)).where(items.c.id == bindparam("item")),
+        items=limited(select(*item_columns(items)).where(items.c.id > AFTER).order_by(items.c.id)),
+        user=select(*_USER, *own_items.c)
+        .select_from(users.outerjoin(own_items, true()))
+        .where(users.c.id == bindparam("user"))
+        .order_by(own_items.c.id),
+        users=page_of_users(dialect, ()),
+    )
+
+
+def page_of_users(dialect: str, asked: Collection[str]) -> Select[Any]:
+    """The statement ``users`` for those who are asked for, by ``email_key`` and ``active``."""
+    some_users = limited(_some_users(dialect, asked)).subquery("some_users")
     first_items: FromClause
     these: ColumnElement[bool]
     if dialect == "postgresql":
-        first_items = own(some_users.c.user_id, literal(0)).limit(EMBEDDED_ITEMS).lateral("first_items")
+        first_items = _own_items_by_range(some_users.c.user_id, literal(0)).limit(EMBEDDED_ITEMS).lateral("first_items")
         these = true()
     else:
         first_items = items.alias("first_items")
@@ -54,34 +72,51 @@ def statements_for(dialect: str) -> Statements:
         last = _own_items(some_users.c.user_id, literal(0)).with_only_columns(items.c.id)
         last_id = last.limit(1).offset(EMBEDDED_ITEMS - 1).scalar_subquery()
         these = and_(first_items.c.owner_id == some_users.c.user_id, first_items.c.id <= func.coalesce(last_id, ID_MAX))
-    return Statements(
-        item=select(*_item(items)).where(items.c.id == bindparam("item")),
-        items=_page(select(*_item(items)).where(items.c.id > _AFTER).order_by(items.c.id)),
-        user=select(*_USER, *own_items.c)
-        .select_from(users.outerjoin(own_items, true()))
-        .where(users.c.id == bindparam("user"))
-        .order_by(own_items.c.id),
-        users=select(*some_users.c, *first_items.c if dialect == "postgresql" else _item(first_items))
+    return (
+        select(*some_users.c, *first_items.c if dialect == "postgresql" else item_columns(first_items))
         .select_from(some_users.outerjoin(first_items, these))
-        .order_by(some_users.c.user_id, first_items.c.id),
+        .order_by(some_users.c.user_id, first_items.c.id)
     )
 
 
-_AFTER = bindparam("after", type_=BigInteger)
+def count_of_users(asked: Collection[str]) -> Select[Any]:
+    """One row of one number."""
+    return select(func.count()).select_from(users).where(*(_FILTERS[name] for name in asked))
+
+
+AFTER = bindparam("after", type_=BigInteger)
+_ACTIVE = bindparam("active", type_=Boolean)
+_FILTERS: dict[str, ColumnElement[bool]] = {
+    "email_key": users.c.email_key == bindparam("email_key", type_=String),
+    "active": users.c.is_active == _ACTIVE,
+}
 _USER = (users.c.id.label("user_id"), users.c.email, users.c.is_active)
 
 
-def _item(items: FromClause) -> list[ColumnElement[Any]]:
+def _some_users(dialect: str, asked: Collection[str]) -> Select[Any]:
+    conditions = [_FILTERS[name] for name in asked if name in _FILTERS]
+    if dialect == "postgresql" and "active" in asked:  # for the reason of ``_own_items_by_range``
+        behind = tuple_(users.c.is_active, users.c.id) > tuple_(_ACTIVE, AFTER)
+        conditions[-1] = and_(behind, users.c.is_active <= _ACTIVE)
+        return select(*_USER).where(*conditions).order_by(users.c.is_active, users.c.id)
+    return select(*_USER).where(users.c.id > AFTER, *conditions).order_by(users.c.id)
+
+
+def item_columns(items: FromClause) -> list[ColumnElement[Any]]:
     cents = type_coerce(items.c.price, BigInteger).label("cents")
     return [items.c.title, items.c.description, cents, items.c.id, items.c.owner_id]
 
 
-def _page(statement: Select[Any]) -> Select[Any]:
+Rows = TypeVar("Rows", bound=GenerativeSelect)
+
+
+def limited(statement: Rows) -> Rows:
+    """Those of a page, with one more than is shown."""
     return statement.limit(bindparam("rows", type_=BigInteger)).offset(bindparam("skip", type_=BigInteger))
 
 
 def _own_items(owner: ColumnElement[int], after: ColumnElement[int]) -> Select[Any]:
-    return select(*_item(items)).where(items.c.owner_id == owner, items.c.id > after).order_by(items.c.id)
+    return select(*item_columns(items)).where(items.c.owner_id == owner, items.c.id > after).order_by(items.c.id)
 
 
 def _own_items_by_range(owner: ColumnElement[int], after: ColumnElement[int]) -> Select[Any]:
@@ -92,7 +127,7 @@ def _own_items_by_range(owner: ColumnElement[int], after: ColumnElement[int]) ->
     user without any. This way it took 0.4 ms for a page of a hundred of them.
     """
     return (
-        select(*_item(items))
+        select(*item_columns(items))
         .where(tuple_(items.c.owner_id, items.c.id) > tuple_(owner, after), items.c.owner_id <= owner)
         .order_by(items.c.owner_id, items.c.id)
     )

@@ -1,10 +1,10 @@
 """The tables, and how the domain's classes map to them."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, UniqueConstraint, event
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, UniqueConstraint, event
 from sqlalchemy.orm import class_mapper, registry
 from sqlalchemy.orm.exc import UnmappedClassError
 
-from adapters.sql.types import Cents, ExactString, Id
+from adapters.sql.types import Cents, ExactString, ExactText, Id
 from domain.items import DESCRIPTION_MAX_LENGTH, TITLE_MAX_LENGTH, Item
 from domain.users import EMAIL_MAX_LENGTH, User
 
@@ -27,6 +27,7 @@ users = Table(
     Column("is_active", Boolean, nullable=False),
     Column("version", Integer, nullable=False),
     UniqueConstraint("email_key"),
+    Index(None, "is_active", "id"),
     sqlite_autoincrement=True,
 )
 
@@ -39,8 +40,20 @@ items = Table(
     Column("price", Cents),
     Column("owner_id", Id, ForeignKey("users.id", ondelete="CASCADE")),
     Column("version", Integer, nullable=False),
+    Column("search_text", ExactText, nullable=False),
     Index(None, "owner_id", "id"),
+    Index(None, "title", "id"),
+    Index(None, "price", "id"),
     sqlite_autoincrement=True,
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key", ExactString(255), primary_key=True),
+    Column("fingerprint", ExactString(255), nullable=False),
+    Column("answer", ExactText, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
 )
 
 

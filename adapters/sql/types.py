@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, Integer, String
+from sqlalchemy import BigInteger, Dialect, Integer, String, Text
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeDecorator
 
@@ -21,20 +21,30 @@ class ExactString(String):
     __visit_name__ = "exact_string"
 
 
+class ExactText(Text):
+    """The same without a length: on MariaDB up to 16 MB, as much as a statement can have there by default."""
+
+    __visit_name__ = "exact_text"
+
+
 @compiles(ExactString)
-def _plain(type_: ExactString, compiler: Any, **options: Any) -> str:
-    return f"VARCHAR({type_.length})"
+@compiles(ExactText)
+def _plain(type_: ExactString | ExactText, compiler: Any, **options: Any) -> str:
+    return f"VARCHAR({type_.length})" if isinstance(type_, ExactString) else "TEXT"
 
 
 @compiles(ExactString, "postgresql")
-def _postgresql(type_: ExactString, compiler: Any, **options: Any) -> str:
-    return f'VARCHAR({type_.length}) COLLATE "C"'
+@compiles(ExactText, "postgresql")
+def _postgresql(type_: ExactString | ExactText, compiler: Any, **options: Any) -> str:
+    return f'{_plain(type_, compiler)} COLLATE "C"'
 
 
 @compiles(ExactString, "mysql", "mariadb")
-def _mysql(type_: ExactString, compiler: Any, **options: Any) -> str:
+@compiles(ExactText, "mysql", "mariadb")
+def _mysql(type_: ExactString | ExactText, compiler: Any, **options: Any) -> str:
+    kind = _plain(type_, compiler).replace("TEXT", "MEDIUMTEXT")
     collation = "utf8mb4_nopad_bin" if compiler.dialect.is_mariadb else "utf8mb4_0900_bin"
-    return f"VARCHAR({type_.length}) CHARACTER SET utf8mb4 COLLATE {collation}"
+    return f"{kind} CHARACTER SET utf8mb4 COLLATE {collation}"
 
 
 class Cents(TypeDecorator[Decimal]):

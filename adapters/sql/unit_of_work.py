@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from adapters.sql.engines import Engines
 from adapters.sql.errors import in_domain_terms
+from adapters.sql.receipts import SqlAlchemyReceipts
 from adapters.sql.repositories import SqlAlchemyItemRepository, SqlAlchemyUserRepository
 from adapters.sql.views import SqlAlchemyViews
 
@@ -22,6 +23,7 @@ class SqlAlchemyUnitOfWork:
         self._session = Session(self._engines.writer, expire_on_commit=False, autoflush=False)
         self.users = SqlAlchemyUserRepository(self._session)
         self.items = SqlAlchemyItemRepository(self._session)
+        self.receipts = SqlAlchemyReceipts(self._session)
         return self
 
     def __exit__(

@@ -1,12 +1,28 @@
 """The read side: one statement an answer, exactly the columns it needs, no entities."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, SelectBase
 
-from adapters.sql.reader import Reader, Row
-from adapters.sql.statements import statements_for
-from service_layer.read_models import EMBEDDED_ITEMS, ItemView, Page, PageRequest, UserView
+from adapters.sql import asking
+from adapters.sql.finding import count_of_items, page_of_items
+from adapters.sql.reader import Query, Reader, Row
+from adapters.sql.statements import count_of_users, page_of_users, statements_for
+from service_layer.read_models import (
+    ALL_ITEMS,
+    ALL_USERS,
+    EMBEDDED_ITEMS,
+    ItemFilter,
+    ItemView,
+    Page,
+    PageRequest,
+    UserFilter,
+    UserView,
+)
+
+_KEPT = 256
+"""Statements at most that are kept compiled, of each kind."""
 
 
 class SqlAlchemyViews:
@@ -16,36 +32,57 @@ class SqlAlchemyViews:
     """
 
     def __init__(self, reader: Engine) -> None:
-        statements = statements_for(reader.dialect.name)
+        self._dialect = reader.dialect.name
         self._reader = Reader(reader)
+        statements = statements_for(self._dialect)
         self._item = self._reader.query(statements.item)
         self._items = self._reader.query(statements.items)
         self._user = self._reader.query(statements.user)
         self._users = self._reader.query(statements.users)
+        self._kept = lru_cache(_KEPT)(self._compiled)
+
+    def _compiled(self, statement: Callable[..., SelectBase], *shape: object) -> Query:
+        return self._reader.query(statement(*shape), plan_each=True)
 
     def user(self, user_id: int) -> UserView | None:
         rows = self._reader.rows(self._user, user=user_id, after=0, skip=0, rows=EMBEDDED_ITEMS)
         return _with_items(rows)[0] if rows else None
 
-    def users(self, page: PageRequest) -> Page[UserView]:
-        return Page.cut(_with_items(self._reader.rows(self._users, **_cut(page))), page.limit)
+    def users(self, page: PageRequest, wanted: UserFilter = ALL_USERS) -> Page[UserView]:
+        query, asked = self._users, {}
+        if wanted != ALL_USERS:
+            asked = asking.of_users(wanted)
+            query = self._kept(page_of_users, self._dialect, tuple(asked))
+        rows = self._reader.rows(query, **asking.of_page(page), **asked)
+        return Page.cut(_with_items(rows), page.limit)
+
+    def count_users(self, wanted: UserFilter = ALL_USERS) -> int:
+        asked = asking.of_users(wanted)
+        return _number(self._reader.rows(self._kept(count_of_users, tuple(asked)), **asked))
 
     def item(self, item_id: int) -> ItemView | None:
         rows = self._reader.rows(self._item, item=item_id)
         return _items(rows)[0] if rows else None
 
-    def items(self, page: PageRequest) -> Page[ItemView]:
-        rows = self._reader.rows(self._items, **_cut(page))
+    def items(self, page: PageRequest, wanted: ItemFilter = ALL_ITEMS) -> Page[ItemView]:
+        if wanted == ALL_ITEMS:
+            rows = self._reader.rows(self._items, **asking.of_page(page))
+        else:
+            asked = asking.of_items(wanted) | asking.of_sorted_page(page, wanted.sort)
+            rows = self._reader.rows(self._kept(page_of_items, self._dialect, wanted.sort, tuple(asked)), **asked)
         return Page.cut(_items(rows), page.limit)
 
+    def count_items(self, wanted: ItemFilter = ALL_ITEMS) -> int:
+        asked = asking.of_items(wanted)
+        return _number(self._reader.rows(self._kept(count_of_items, tuple(asked)), **asked))
+
     def user_items(self, user_id: int, page: PageRequest) -> Page[ItemView] | None:
-        rows = self._reader.rows(self._user, user=user_id, **_cut(page))
+        rows = self._reader.rows(self._user, user=user_id, **asking.of_page(page))
         return Page.cut(_with_items(rows)[0]["items"], page.limit) if rows else None
 
 
-def _cut(page: PageRequest) -> dict[str, int]:
-    """One row more than is shown tells whether there are more."""
-    return {"after": page.after, "skip": page.skip, "rows": page.limit + 1}
+def _number(rows: Sequence[Row]) -> int:
+    return int(rows[0][0])
 
 
 def _items(rows: Sequence[Row]) -> list[ItemView]:

@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import Connection, NullPool, create_engine, delete, insert, text
+from sqlalchemy import Connection, NullPool, create_engine, delete, func, insert, select, text
 from typer.testing import CliRunner, Result
 
 from adapters.sql import copying
 from adapters.sql.engines import Limits, create_engines, parse_url
 from adapters.sql.migrations import migrate
 from adapters.sql.schema import REVISIONS
-from adapters.sql.tables import items, map_domain, users
+from adapters.sql.tables import idempotency_keys, items, map_domain, users
 from adapters.sql.unit_of_work import SqlAlchemyUnitOfWork
 from adapters.sql.views import SqlAlchemyViews
 from domain.errors import BelongingsError, StorageUnavailable
 from domain.items import DESCRIPTION_MAX_LENGTH, PRICE_MAX, Item
+from domain.text import folded
 from domain.users import User, canonical_email
 from entrypoints.cli import app
 from entrypoints.container import copy_database
@@ -74,6 +75,7 @@ def fill(connection: Connection) -> None:
             "price": PRICES[n % len(PRICES)],
             "owner_id": 2 + n % (USERS - REMOVED) if n % 5 else None,
             "version": 1 + n % 3,
+            "search_text": folded(f"{TEXTS[n % len(TEXTS)]}\n{DESCRIPTIONS[n % len(DESCRIPTIONS)] or ''}"),
         }
         for n in range(ITEMS)
     ]
@@ -141,9 +143,18 @@ def test_everything_arrives_as_it_was_and_ids_go_on_behind_it(
     assert add(target) == (USERS + 1, ITEMS + 1)  # the last ids that the source gave are not there any more
 
 
+def test_receipts_are_left_behind(databases: Databases, empty_url: str) -> None:
+    migrate(parse_url(empty_url))
+    receipt = {"key": "k", "fingerprint": "f", "answer": "{}", "expires_at": 2**40}
+    on(empty_url, lambda connection: connection.execute(insert(idempotency_keys), receipt))
+    target = databases.empty("sqlite")
+    assert copy(empty_url, target).exit_code == 0
+    assert on(target, lambda connection: connection.scalar(select(func.count()).select_from(idempotency_keys))) == 0
+
+
 def test_ids_that_the_target_gave_do_not_come_back_either(filled: Callable[[str], str], empty_url: str) -> None:
     migrate(parse_url(empty_url))
-    things = [{"title": "x", "version": 1}] * (ITEMS + 50)
+    things = [{"title": "x", "version": 1, "search_text": "x\n"}] * (ITEMS + 50)
     on(empty_url, lambda connection: connection.execute(insert(items), things))
     on(empty_url, lambda connection: connection.execute(delete(items)))
     assert copy(filled("sqlite"), empty_url).stdout == COPIED
@@ -291,7 +302,7 @@ def test_text_that_a_server_cannot_keep_is_refused_in_one_line(databases: Databa
     source, target = databases.empty("sqlite"), databases.empty(kind)
     migrate(parse_url(source))
     title = "x\x00y" if kind == "postgresql" else "x" * 300
-    on(source, lambda connection: connection.execute(insert(items), {"title": title, "version": 1}))
+    on(source, lambda connection: connection.execute(insert(items), {"title": title, "version": 1, "search_text": ""}))
     assert "the copy failed: " in refused(source, target)
     assert rows(target) == []
 

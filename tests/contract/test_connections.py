@@ -50,7 +50,6 @@ def test_a_writer_that_has_to_wait_too_long_is_told_and_wrote_nothing(impatient:
         first.items.add(item)
         first.commit()
         first.items.get(item.id).title = "Sieve"
-        first._session.flush()  # the row is locked now
         with pytest.raises(StorageUnavailable), other.unit_of_work() as second:
             second.items.get(item.id).title = "Spoon"
             second.commit()

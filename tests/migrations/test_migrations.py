@@ -12,32 +12,49 @@ from adapters.sql.engines import parse_url
 from adapters.sql.migrations import config, migrate
 from adapters.sql.schema import REVISIONS, current_revision
 from domain.errors import SchemaMismatch, SchemaNewer
+from domain.items import Item
 from tests.conftest import container_for
 
 ROWS = 5_000
 
 
-def fill(url: str) -> None:
-    people = [{"id": n, "email": f"é{n}@example.com", "key": f"é{n}@example.com"} for n in range(1, ROWS + 1)]
-    things = [{"id": n, "title": f"😀 {n}  ", "price": n * 7, "owner": n} for n in range(1, ROWS + 1)]
+def fill(url: str, rows: int = ROWS) -> None:
+    """Add rows to a database at the revision before there was text to search in."""
+    people = [{"id": n, "email": f"é{n}@example.com", "key": f"é{n}@example.com"} for n in range(1, rows + 1)]
+    things = [
+        {"id": n, "title": f"😀 É{n}  ", "about": [None, "", "Straße"][n % 3], "price": n * 7, "owner": n}
+        for n in range(1, rows + 1)
+    ]
     engine = create_engine(parse_url(url))
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO users VALUES (:id, :email, :key, 'hash', true, 1)"), people)
-        connection.execute(text("INSERT INTO items VALUES (:id, :title, NULL, :price, :owner, 3)"), things)
+        connection.execute(text("INSERT INTO items VALUES (:id, :title, :about, :price, :owner, 3)"), things)
     engine.dispose()
 
 
 def checksum(url: str) -> tuple[int, str]:
-    """How many rows there are, and a digest of all of them in id order."""
+    """How many rows there are, and a digest of what all of them have at every revision, in id order."""
     digest, count = sha256(), 0
     engine = create_engine(parse_url(url))
     with engine.connect() as connection:
-        for table in ("users", "items"):
-            for row in connection.execute(text(f"SELECT * FROM {table} ORDER BY id")):
+        for rows in (
+            "SELECT id, email, email_key, hashed_password, is_active, version FROM users ORDER BY id",
+            "SELECT id, title, description, price, owner_id, version FROM items ORDER BY id",
+        ):
+            for row in connection.execute(text(rows)):
                 digest.update(repr(tuple(row)).encode())
                 count += 1
     engine.dispose()
     return count, digest.hexdigest()
+
+
+def wrong_search_texts(url: str) -> int:
+    """How many items have another text to search in than the domain would give them."""
+    engine = create_engine(parse_url(url))
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT title, description, search_text FROM items")).all()
+    engine.dispose()
+    return sum(Item(title=title, description=about).search_text != found for title, about, found in rows)
 
 
 def test_there_is_one_history_and_the_code_knows_all_of_it() -> None:
@@ -54,15 +71,18 @@ def test_the_mapping_and_the_migrations_agree(empty_url: str) -> None:
 
 def test_going_up_down_and_up_again_keeps_every_row(empty_url: str) -> None:
     url = parse_url(empty_url)
-    assert [step.revision for step in migrate(url)] == list(REVISIONS)
+    assert [step.revision for step in migrate(url, "0002")] == ["0001", "0002"]
     fill(empty_url)
     before = checksum(empty_url)
     assert before[0] == 2 * ROWS
+    assert [step.revision for step in migrate(url)] == list(REVISIONS[2:])
+    assert wrong_search_texts(empty_url) == 0
     for revision in REVISIONS[-2::-1]:
         assert [step.direction for step in migrate(url, revision)] == ["down"]
         assert checksum(empty_url) == before
     assert [step.direction for step in migrate(url)] == ["up"] * (len(REVISIONS) - 1)
     assert checksum(empty_url) == before
+    assert wrong_search_texts(empty_url) == 0
 
 
 def test_base_leaves_nothing_behind(empty_url: str) -> None:
@@ -75,11 +95,12 @@ def test_base_leaves_nothing_behind(empty_url: str) -> None:
     engine.dispose()
 
 
-@pytest.mark.parametrize("revision", ["base", "-2"])
+@pytest.mark.parametrize("revision", ["base", f"-{len(REVISIONS)}"])
 def test_base_is_refused_while_there_are_rows_and_changes_nothing(empty_url: str, revision: str) -> None:
     url = parse_url(empty_url)
-    migrate(url)
+    migrate(url, "0002")
     fill(empty_url)
+    migrate(url)
     before = checksum(empty_url)
     with pytest.raises(ValueError, match="there is no place for"):
         migrate(url, revision)

@@ -11,6 +11,7 @@ from adapters.sql.engines import parse_url
 from adapters.sql.migrations import config, migrate
 from adapters.sql.schema import REVISIONS
 from tests.migrations.processes import migrate_and_die, migrate_it
+from tests.migrations.test_migrations import checksum, fill, wrong_search_texts
 
 PROCESSES = 8
 
@@ -53,3 +54,27 @@ def test_a_migration_that_was_killed_can_be_run_again(
         command.check(config(url))
         migrate(url, start)
     assert killed >= 2 * len(REVISIONS)
+
+
+@pytest.mark.parametrize(("start", "end"), [("0002", "head"), ("head", "0002")], ids=["up", "down"])
+def test_a_migration_of_rows_that_was_killed_can_be_run_again(
+    empty_url: str, context: ForkServerContext, start: str, end: str
+) -> None:
+    url = parse_url(empty_url)
+    migrate(url, "0002")
+    fill(empty_url, 2_500)  # three batches
+    before = checksum(empty_url)
+    migrate(url, start)
+    killed, finished = 0, False
+    while not finished:
+        process = context.Process(target=migrate_and_die, args=(empty_url, end, killed + 1))
+        process.start()
+        process.join()
+        finished = process.exitcode == 0
+        killed += not finished
+        migrate(url, end)
+        assert checksum(empty_url) == before
+        migrate(url)
+        assert (checksum(empty_url), wrong_search_texts(empty_url)) == (before, 0)
+        migrate(url, start)
+    assert killed >= 5
