@@ -1,41 +1,30 @@
 """A real store that keeps everything in the memory of this process, and loses it with it.
 
-What is committed is one immutable ``_State``. A unit of work changes copies, and ``commit``
+What is committed is one immutable ``State``. A unit of work changes copies, and ``commit``
 puts a new state in the place of the old one, so that a reader always sees one moment. Writers
 queue, as they do on SQLite.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, fields, replace
-from itertools import count, islice
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from itertools import count
 from types import TracebackType
-from typing import Generic, Self, TypeVar, cast
+from typing import Generic, Self, cast
 
 from adapters.fair_queue import FairQueue
-from domain.errors import EmailTaken, ItemNotFound, StaleVersion, StorageUnavailable, UserNotFound
+from adapters.in_memory_views import Entity, InMemoryViews, State
+from domain.errors import (
+    EmailTaken,
+    IdempotencyKeyInUse,
+    ItemNotFound,
+    StaleVersion,
+    StorageUnavailable,
+    UserNotFound,
+)
 from domain.items import Item
 from domain.users import User
-from service_layer.ports import Migration
-from service_layer.read_models import (
-    EMBEDDED_ITEMS,
-    ItemView,
-    Page,
-    PageRequest,
-    UserView,
-    item_view,
-    user_view,
-)
-
-Entity = TypeVar("Entity", User, Item)
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What is committed; the entities in here are never changed and never handed out."""
-
-    users: dict[int, User] = field(default_factory=dict)
-    items: dict[int, Item] = field(default_factory=dict)
+from service_layer.ports import Migration, Receipt
 
 
 class InMemoryStore:
@@ -50,7 +39,7 @@ class InMemoryStore:
     one_process_only = "each would have a memory of its own"
 
     def __init__(self, *, wait: float = 3.0) -> None:
-        self.state = _State()
+        self.state = State()
         self.user_ids = count(1)
         self.item_ids = count(1)
         self._turn = FairQueue([None])
@@ -86,9 +75,10 @@ class InMemoryUnitOfWork:
     def __init__(self, store: InMemoryStore) -> None:
         self._store = store
         self._writing = False
-        self.views = InMemoryViews(store)
+        self.views = InMemoryViews(lambda: store.state)
         self.users = InMemoryUserRepository(self, store.user_ids)
         self.items = InMemoryItemRepository(self, store.item_ids)
+        self.receipts = InMemoryReceipts(self)
 
     def __enter__(self) -> Self:
         return self
@@ -107,12 +97,13 @@ class InMemoryUnitOfWork:
             self._writing = True
             self.users.rows = dict(self._store.state.users)
             self.items.rows = dict(self._store.state.items)
+            self.receipts.rows = self._store.state.receipts
 
     def commit(self) -> None:
         self.begin()
         try:
             self.flush()
-            self._store.state = _State(self.users.rows, self.items.rows)
+            self._store.state = State(self.users.rows, self.items.rows, self.receipts.rows)
         finally:
             self._end()
 
@@ -227,48 +218,26 @@ class InMemoryItemRepository(_Repository[Item]):
             raise UserNotFound
 
 
-class InMemoryViews:
-    """Reads what is committed; each method looks at the state once."""
+class InMemoryReceipts:
+    """The receipts, ``rows`` as this unit of work sees them; ``add`` puts others in their place, without all that
+    have expired."""
 
-    def __init__(self, store: InMemoryStore) -> None:
-        self._store = store
+    def __init__(self, unit: InMemoryUnitOfWork) -> None:
+        self.unit = unit
+        self.rows: dict[str, Receipt] = {}
 
-    def user(self, user_id: int) -> UserView | None:
-        state = self._store.state
-        user = state.users.get(user_id)
-        return None if user is None else _with_items(user, state)
+    def get(self, key: str, *, now: int) -> Receipt | None:
+        self.unit.begin()
+        receipt = self.rows.get(key)
+        return receipt if receipt and receipt.expires > now else None
 
-    def users(self, page: PageRequest) -> Page[UserView]:
-        state = self._store.state
-        users = _cut(state.users.values(), page)
-        return Page([_with_items(user, state) for user in users.rows], users.more)
-
-    def item(self, item_id: int) -> ItemView | None:
-        item = self._store.state.items.get(item_id)
-        return None if item is None else item_view(item)
-
-    def items(self, page: PageRequest) -> Page[ItemView]:
-        items = _cut(self._store.state.items.values(), page)
-        return Page([item_view(item) for item in items.rows], items.more)
-
-    def user_items(self, user_id: int, page: PageRequest) -> Page[ItemView] | None:
-        state = self._store.state
-        if user_id not in state.users:
-            return None
-        items = _cut((item for item in state.items.values() if item.owner_id == user_id), page)
-        return Page([item_view(item) for item in items.rows], items.more)
+    def add(self, receipt: Receipt, *, now: int) -> None:
+        if self.get(receipt.key, now=now):
+            raise IdempotencyKeyInUse
+        self.unit.flush()
+        self.rows = {key: kept for key, kept in self.rows.items() if kept.expires > now}
+        self.rows[receipt.key] = receipt
 
 
 def _values(entity: User | Item) -> list[object]:
     return [getattr(entity, each.name) for each in fields(entity)]
-
-
-def _with_items(user: User, state: _State) -> UserView:
-    items = (item_view(item) for item in state.items.values() if item.owner_id == user.id)
-    return user_view(user, list(islice(items, EMBEDDED_ITEMS)))
-
-
-def _cut(rows: Iterable[Entity], page: PageRequest) -> Page[Entity]:
-    """The page of rows that come in id order, as those of a state do: ids ascend and writers queue."""
-    wanted = islice((row for row in rows if cast(int, row.id) > page.after), page.skip, None)
-    return Page.cut(list(islice(wanted, page.limit + 1)), page.limit)

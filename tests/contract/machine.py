@@ -8,11 +8,22 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from domain.items import Item
 from domain.users import User
-from service_layer.ports import UnitOfWork
-from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX, Page, PageRequest
+from service_layer.ports import Receipt, UnitOfWork
+from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX, ItemFilter, Page, PageRequest, UserFilter
 from tests.contract.model import TABLES, ModelStore, Row
 from tests.contract.paired_units import PairedUnit, expect
-from tests.contract.values import account_changes, accounts, goods, goods_changes
+from tests.contract.values import (
+    account_changes,
+    accounts,
+    answers,
+    goods,
+    goods_changes,
+    item_filters,
+    keys,
+    prices,
+    titles,
+    user_filters,
+)
 
 units = st.integers(0, 1)
 rows = st.integers(0, 19)
@@ -20,6 +31,7 @@ strangers = st.integers(16, 19)
 """Rows, too, as ``AnyStore.id`` reads them."""
 owners = st.none() | rows
 commits = st.sampled_from([False, False, True])
+instants = st.sampled_from([0, 0, 1, 3])
 limits = st.sampled_from([1, 2, 3, 100])
 skips = st.sampled_from([0, 0, 0, 1, 2, ID_MAX])
 ends = st.sampled_from(["leave", "fail", "leave", "commit"])
@@ -37,6 +49,7 @@ class AnyStore(RuleBasedStateMachine):
         self.store = ModelStore()
         self.units = [PairedUnit(unit_of_work(), self.store) for _ in range(2)]
         self.given: dict[str, list[int]] = {table: [] for table in TABLES}
+        self.now = 0
 
     def turn(self, unit: int) -> PairedUnit:
         """The unit that is writing, or else this one, in its block."""
@@ -209,6 +222,56 @@ class AnyStore(RuleBasedStateMachine):
         page = PageRequest(limit=limit, skip=skip, after=0 if first else item)
         expect(shown(views.items(page)), shown(self.store.items(page)))
         expect(shown(views.user_items(user, page)), shown(self.store.user_items(user, page)))
+
+    @rule(unit=units, wanted=user_filters, like=st.none() | rows, user=rows, limit=limits, skip=skips)
+    def find_users(self, unit: int, wanted: Row, like: int | None, user: int, limit: int, skip: int) -> None:
+        """By the address of one that is there, in another case, or by any address."""
+        views = self.units[unit].uow.views
+        row = None if like is None else self.store.user(self.id("users", like))
+        sought = UserFilter(**wanted if row is None else {**wanted, "email": row["email"].swapcase()})
+        for after in (0, self.id("users", user)):
+            page = PageRequest(limit=limit, skip=skip, after=after)
+            expect(shown(views.users(page, sought)), shown(self.store.users(page, sought)))
+        expect(views.count_users(sought), self.store.count_users(sought))
+
+    @rule(
+        unit=units,
+        wanted=item_filters,
+        owner=st.none() | rows,
+        item=rows,
+        elsewhere=st.fixed_dictionaries({"title": titles, "price": prices}),
+        limit=limits,
+        skip=skips,
+    )
+    def find_items(
+        self, unit: int, wanted: Row, owner: int | None, item: int, elsewhere: Row, limit: int, skip: int
+    ) -> None:
+        """From the beginning, and behind a row that is there or the place of one that might have been."""
+        views = self.units[unit].uow.views
+        sought = ItemFilter(**wanted if owner is None else {**wanted, "owner": self.id("users", owner)})
+        id = self.id("items", item)
+        place = self.store.rows["items"].get(id, elsewhere)
+        value = place.get(sought.sort.removeprefix("-"))
+        for page in (
+            PageRequest(limit=limit, skip=skip),
+            PageRequest(limit=limit, skip=skip, after=id, after_value=value if id else None),
+        ):
+            expect(shown(views.items(page, sought)), shown(self.store.items(page, sought)))
+        expect(views.count_items(sought), self.store.count_items(sought))
+
+    @rule(unit=units, key=keys, answer=answers, lasts=st.integers(-1, 5), passed=instants, commit=commits)
+    def give_receipt(self, unit: int, key: str, answer: str, lasts: int, passed: int, commit: bool) -> None:
+        """One that may have expired already; time goes on between them."""
+        self.now += passed
+        paired = self.turn(unit)
+        if paired.add_receipt(Receipt(key, f"{unit} {key}"[:255], answer, self.now + lasts), self.now):
+            paired.get_receipt(key, self.now)
+        self.then(unit, commit)
+
+    @rule(unit=units, key=keys, passed=instants)
+    def look_for_receipt(self, unit: int, key: str, passed: int) -> None:
+        self.now += passed
+        self.turn(unit).get_receipt(key, self.now)
 
     @invariant()
     def views_show_what_was_committed(self) -> None:

@@ -1,17 +1,36 @@
 """What every store must do, said once more on plain dictionaries.
 
-A store is two tables, ``users`` and ``items``, of rows by id; a row is a dictionary of an
-entity's fields without its id. Which operation acts at once, which is only noted down, and in
+A store is two tables, ``users`` and ``items``, of rows by id, and the receipts by key; a row is a
+dictionary of an entity's fields without its id. Which operation acts at once, which is only noted down, and in
 which order the notes are written is the same on every adapter, and stands here.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 from unicodedata import normalize
 
-from domain.errors import BelongingsError, EmailTaken, InvalidValue, ItemNotFound, StaleVersion, UserNotFound
+from domain.errors import (
+    BelongingsError,
+    EmailTaken,
+    IdempotencyKeyInUse,
+    InvalidValue,
+    ItemNotFound,
+    StaleVersion,
+    UserNotFound,
+)
 from domain.items import TITLE_MAX_LENGTH
-from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX, Page, PageRequest
+from service_layer.ports import Receipt
+from service_layer.read_models import (
+    ALL_ITEMS,
+    ALL_USERS,
+    EMBEDDED_ITEMS,
+    ID_MAX,
+    ItemFilter,
+    Owner,
+    Page,
+    PageRequest,
+    UserFilter,
+)
 
 Row = dict[str, Any]
 Errors = set[type[BelongingsError]]
@@ -39,16 +58,20 @@ class ModelStore:
     def __init__(self) -> None:
         self.rows: dict[str, dict[int, Row]] = {table: {} for table in TABLES}
         self.highest = dict.fromkeys(TABLES, 0)
+        self.receipts: dict[str, Receipt] = {}
 
     def user(self, id: int) -> Row | None:
         row = self.rows["users"].get(id)
         if row is None:
             return None
-        items = [self.item(item) for item in self._items_of(id)[:EMBEDDED_ITEMS]]
+        items = [self.item(item) for item in self._items_in_order(ItemFilter(owner=id))[:EMBEDDED_ITEMS]]
         return {"email": row["email"], "id": id, "is_active": row["is_active"], "items": items}
 
-    def users(self, page: PageRequest) -> Page[Row | None]:
-        return _cut(self.rows["users"], page, self.user)
+    def users(self, page: PageRequest, wanted: UserFilter = ALL_USERS) -> Page[Row | None]:
+        return _cut([id for id in self._users_in_order(wanted) if id > page.after], page, self.user)
+
+    def count_users(self, wanted: UserFilter = ALL_USERS) -> int:
+        return len(self._users_in_order(wanted))
 
     def item(self, id: int) -> Row | None:
         row = self.rows["items"].get(id)
@@ -58,18 +81,64 @@ class ModelStore:
         shown = {"title": row["title"], "description": row["description"], "price": price}
         return {**shown, "id": id, "owner_id": row["owner_id"]}
 
-    def items(self, page: PageRequest) -> Page[Row | None]:
-        return _cut(self.rows["items"], page, self.item)
+    def items(self, page: PageRequest, wanted: ItemFilter = ALL_ITEMS) -> Page[Row | None]:
+        """What follows the row that ``after`` names, which is put in its place for a moment if it is not there."""
+        rows = self.rows["items"]
+        ids = self._items_in_order(wanted)
+        if page.after:
+            column = wanted.sort.removeprefix("-")
+            start = {**rows.get(page.after, {}), column: page.after_value}
+            ids = _in_order({**{id: rows[id] for id in ids}, page.after: start}, wanted.sort)
+            ids = ids[ids.index(page.after) + 1 :]
+        return _cut(ids, page, self.item)
+
+    def count_items(self, wanted: ItemFilter = ALL_ITEMS) -> int:
+        return len(self._items_in_order(wanted))
 
     def user_items(self, id: int, page: PageRequest) -> Page[Row | None] | None:
-        return _cut(self._items_of(id), page, self.item) if id in self.rows["users"] else None
+        return self.items(page, ItemFilter(owner=id)) if id in self.rows["users"] else None
 
-    def _items_of(self, id: int) -> list[int]:
-        return sorted(item for item, row in self.rows["items"].items() if row["owner_id"] == id)
+    def _users_in_order(self, wanted: UserFilter) -> list[int]:
+        return sorted(
+            id
+            for id, row in self.rows["users"].items()
+            if (wanted.email is None or caseless(row["email"]) == caseless(wanted.email))
+            and wanted.is_active in (None, row["is_active"])
+        )
+
+    def _items_in_order(self, wanted: ItemFilter) -> list[int]:
+        return _in_order({id: row for id, row in self.rows["items"].items() if _is_wanted(row, wanted)}, wanted.sort)
 
 
-def _cut(ids: Iterable[int], page: PageRequest, show: Callable[[int], Row | None]) -> Page[Row | None]:
-    rest = sorted(id for id in ids if id > page.after)[page.skip :]
+def _is_wanted(row: Row, wanted: ItemFilter) -> bool:
+    owners = {Owner.ANYBODY: row["owner_id"], Owner.NOBODY: None}
+    texts = [normalize("NFC", caseless(text)) for text in (row["title"], row["description"] or "")]
+    words = [normalize("NFC", caseless(word)) for word in wanted.words]
+    bounds = [wanted.min_price, wanted.max_price]
+    conditions = [
+        row["owner_id"] == (owners[wanted.owner] if isinstance(wanted.owner, Owner) else wanted.owner),
+        wanted.title is None or row["title"] == wanted.title,
+        all(any(word in text for text in texts) for word in words),
+        bounds == [None, None] or row["price"] is not None,
+        row["price"] is None or wanted.min_price is None or wanted.min_price <= row["price"],
+        row["price"] is None or wanted.max_price is None or row["price"] <= wanted.max_price,
+    ]
+    return all(conditions)
+
+
+def _in_order(rows: dict[int, Row], sort: str) -> list[int]:
+    """By id, and then, since sorting is stable, by value; those without one are put behind the others at the end."""
+    column, reverse = sort.removeprefix("-"), sort.startswith("-")
+    ids = sorted(rows, reverse=reverse)
+    if column == "id":
+        return ids
+    valued = [id for id in ids if rows[id][column] is not None]
+    valued.sort(key=lambda each: rows[each][column], reverse=reverse)
+    return valued + [id for id in ids if rows[id][column] is None]
+
+
+def _cut(ids: Sequence[int], page: PageRequest, show: Callable[[int], Row | None]) -> Page[Row | None]:
+    rest = ids[page.skip :]
     return Page([show(id) for id in rest[: page.limit]], len(rest) > page.limit)
 
 
@@ -100,6 +169,7 @@ class ModelUnit:
             self.writing = True
             self._rows = {table: dict(rows) for table, rows in self._store.rows.items()}
             self._highest = dict(self._store.highest)
+            self._receipts = dict(self._store.receipts)
 
     def add(self, table: str, row: Row) -> Errors:
         """Where there are none, ``added`` is to be told the id."""
@@ -137,11 +207,25 @@ class ModelUnit:
             self._let_go("items", item)
         return errors
 
+    def receipt(self, key: str, now: int) -> Receipt | None:
+        self._begin()
+        receipt = self._receipts.get(key)
+        return None if receipt is None or receipt.expires <= now else receipt
+
+    def add_receipt(self, receipt: Receipt, now: int) -> Errors:
+        """Those that have expired are of no account, whether they are forgotten or not."""
+        errors: Errors = {IdempotencyKeyInUse} if self.receipt(receipt.key, now) else set()
+        errors |= self._write()
+        if not errors:
+            self._receipts[receipt.key] = receipt
+        return errors
+
     def commit(self) -> Errors:
         self._begin()
         errors = self._write()
         if not errors:
             self._store.rows, self._store.highest = self._rows, self._highest
+            self._store.receipts = self._receipts
         self.writing = False
         return errors
 

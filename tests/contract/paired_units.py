@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from domain.errors import BelongingsError
-from service_layer.ports import UnitOfWork
+from service_layer.ports import Receipt, UnitOfWork
 from tests.contract.model import Errors, ModelStore, ModelUnit, Row
 
 
@@ -71,6 +71,14 @@ class PairedUnit:
         if self._attempt(lambda: self._repository(table).remove(entity), self.model.remove(table, id)):
             for key in [(table, id) for table, id in self.held if id not in self.model.held[table]]:
                 self.removed[key] = self.held.pop(key)
+
+    def get_receipt(self, key: str, now: int) -> None:
+        expect(self.uow.receipts.get(key, now=now), self.model.receipt(key, now))
+
+    def add_receipt(self, receipt: Receipt, now: int) -> bool:
+        """Whether it was added."""
+        errors = self.model.add_receipt(receipt, now)
+        return self._attempt(lambda: self.uow.receipts.add(receipt, now=now), errors)
 
     def commit(self) -> None:
         self._attempt(self.uow.commit, self.model.commit())

@@ -41,6 +41,7 @@ def emptied(container: Container) -> Container:
     with cast(SqlContainer, container).engines().writer.begin() as connection:
         connection.execute(delete(tables.items))
         connection.execute(delete(tables.users))
+        connection.execute(delete(tables.idempotency_keys))
     return container
 
 

@@ -1,36 +1,17 @@
 """What a unit of work promises, on every adapter."""
 
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from threading import Barrier, Event, Thread
+from threading import Barrier, Thread
 
 import pytest
 
 from domain.errors import EmailTaken, InvalidValue, ItemNotFound, StaleVersion, UserNotFound
 from domain.items import Item
 from domain.users import User
-from service_layer.ports import UnitOfWork
+from service_layer.ports import Receipt
 from service_layer.read_models import PageRequest
-
-Units = Callable[[], UnitOfWork]
-
-
-def stored_user(units: Units, email: str = "a@example.com") -> int:
-    user = User(email=email, hashed_password="x")
-    with units() as uow:
-        uow.users.add(user)
-        uow.commit()
-    assert user.id is not None
-    return user.id
-
-
-def stored_item(units: Units, **values: object) -> int:
-    item = Item(**{"title": "Towel", **values})  # type: ignore[arg-type]  # the tests name the fields
-    with units() as uow:
-        uow.items.add(item)
-        uow.commit()
-    assert item.id is not None
-    return item.id
+from tests.contract.stored import Units, stored_item, stored_user
 
 
 def test_what_is_committed_is_there_for_the_next_unit_of_work(unit_of_work: Units) -> None:
@@ -315,6 +296,22 @@ def test_changes_are_written_before_anything_is_added_or_removed(unit_of_work: U
     assert found["owner_id"] is None
 
 
+@pytest.mark.parametrize("what", ["user", "item", "receipt"])
+def test_what_a_change_asks_for_that_may_not_be_is_told_before_anything_is_added(
+    unit_of_work: Units, what: str
+) -> None:
+    one, _ = stored_user(unit_of_work), stored_user(unit_of_work, "b@example.com")
+    with unit_of_work() as uow:
+        uow.users.get(one).email = "b@example.com"
+        with pytest.raises(EmailTaken):
+            if what == "user":
+                uow.users.add(User(email="c@example.com", hashed_password="x"))
+            elif what == "item":
+                uow.items.add(Item(title="Towel"))
+            else:
+                uow.receipts.add(Receipt("key", "fingerprint", "null", 2), now=1)
+
+
 def test_a_changed_address_must_be_free_and_is_taken_from_then_on(unit_of_work: Units) -> None:
     one, _ = stored_user(unit_of_work), stored_user(unit_of_work, "b@example.com")
     with pytest.raises(EmailTaken), unit_of_work() as uow:
@@ -357,29 +354,21 @@ def test_who_writes_over_what_was_removed_is_told(unit_of_work: Units, change: b
             slow.commit()
 
 
-def test_two_writers_of_one_item_lose_no_update(unit_of_work: Units) -> None:
+def test_who_gets_an_item_to_change_it_loses_no_update_and_meets_no_conflict(unit_of_work: Units) -> None:
     item_id = stored_item(unit_of_work, title="0")
     barrier = Barrier(4)
 
     def increment() -> None:
         barrier.wait()
         for _ in range(10):
-            done = Event()
-            while not done.is_set():
-                try:
-                    with unit_of_work() as uow:
-                        item = uow.items.get(item_id)
-                        item.title = str(int(item.title) + 1)
-                        uow.commit()
-                    done.set()
-                except StaleVersion:
-                    pass
+            with unit_of_work() as uow:
+                item = uow.items.get(item_id)
+                item.title = str(int(item.title) + 1)
+                uow.commit()
 
-    threads = [Thread(target=increment) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as threads:
+        for done in [threads.submit(increment) for _ in range(4)]:
+            done.result()
     found = unit_of_work().views.item(item_id)
     assert found is not None
     assert found["title"] == "40"

@@ -1,11 +1,13 @@
 """Values for users and items as hypothesis draws them: often alike, and often hard to keep."""
 
 from decimal import Decimal
+from typing import get_args
 
 from hypothesis import strategies as st
 
 from domain.items import DESCRIPTION_MAX_LENGTH, PRICE_MAX, TITLE_MAX_LENGTH
 from domain.users import EMAIL_MAX_LENGTH
+from service_layer.read_models import Owner, Sort
 
 _DOMAIN = "@example.com"
 
@@ -90,3 +92,48 @@ goods_changes = st.one_of(
     st.fixed_dictionaries({"price": prices | st.sampled_from([Decimal("-0.01"), Decimal("0.001")])}),
 )
 """Some of these break an invariant; ``model.invalid`` knows which."""
+
+WORDS = [
+    "towel",
+    "OWE",
+    "e",
+    "E\u0301",
+    "\u00c9",
+    "\u0301",
+    "SS",
+    "ß",
+    "i",
+    "ı",
+    "ＦＵＬＬ",
+    "full",
+    "\U0001f600",
+    "%",
+    "_",
+    "\\",
+    "100%",
+    "%_",
+    "\\'",
+    "';",
+    "{0}",
+    "%(x)s",
+    ":name",
+    "\u200b",
+    "0",
+]
+"""Without white space; some are in ``TEXTS`` by the rules of ``domain.text.folded``, others would be by other rules."""
+
+bounds = st.none() | prices | st.decimals(-1, PRICE_MAX * 2, places=4) | st.just(Decimal("1E+30"))
+sorts = st.sampled_from(get_args(Sort))
+item_filters = st.one_of(
+    st.fixed_dictionaries({"sort": sorts}),
+    st.fixed_dictionaries({"sort": sorts, "owner": st.sampled_from(Owner)}),
+    st.fixed_dictionaries({"sort": sorts, "title": titles}),
+    st.fixed_dictionaries({"sort": sorts, "words": st.lists(st.sampled_from(WORDS), max_size=2).map(tuple)}),
+    st.fixed_dictionaries({"sort": sorts, "min_price": bounds, "max_price": bounds}),
+)
+user_filters = st.fixed_dictionaries(
+    {"email": st.none() | addresses, "is_active": st.sampled_from([None, None, True, False])}
+)
+
+keys = st.sampled_from(["key", "KEY", "key ", "ke", "k\u00e9y", "ke\u0301y", "%", "\U0001f600" * 255])
+answers = st.sampled_from(["null", "1", '{"text": "\U0001f600 \\u2028 %s \'"}', f'"{"x" * 70_000}"'])

@@ -5,9 +5,12 @@ import pytest
 from domain.errors import (
     BelongingsError,
     EmailTaken,
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
     InvalidValue,
     ItemNotFound,
     NotFound,
+    RefusedInBatch,
     SchemaMismatch,
     SchemaNewer,
     StaleVersion,
@@ -21,6 +24,9 @@ SENTENCES = [
     (EmailTaken(), "Email already registered"),
     (InvalidValue("title", "must not be blank"), "title must not be blank"),
     (StaleVersion(), "Changed by somebody else in the meantime"),
+    (RefusedInBatch({3: UserNotFound()}), "Some of them were refused; none was kept"),
+    (IdempotencyKeyReused(), "This Idempotency-Key was used for another request"),
+    (IdempotencyKeyInUse(), "A request with this Idempotency-Key is being answered at this moment"),
     (StorageUnavailable("connection refused by 10.0.0.7"), "The database is not available at the moment"),
     (SchemaMismatch("run: belongings migrate"), "run: belongings migrate"),
 ]
@@ -33,6 +39,11 @@ def test_an_error_is_a_sentence_for_whoever_asked(error: BelongingsError, senten
 
 def test_what_the_driver_said_is_for_the_operator_only() -> None:
     assert StorageUnavailable("connection refused").reason == "connection refused"
+
+
+def test_a_refused_batch_says_why_for_each_place() -> None:
+    errors: dict[int, BelongingsError] = {0: UserNotFound(), 7: InvalidValue("title", "must not be blank")}
+    assert RefusedInBatch(errors).errors == errors
 
 
 def test_what_is_missing_can_be_caught_by_one_name() -> None:

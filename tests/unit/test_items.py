@@ -103,3 +103,19 @@ def test_an_item_needs_no_owner_description_or_price() -> None:
 def test_items_are_themselves_and_not_what_they_say() -> None:
     assert Item(title="Towel") != Item(title="Towel")
     assert len({Item(title="Towel"), Item(title="Towel")}) == 2
+
+
+def test_title_and_description_are_searched_as_folded_text_a_line_each() -> None:
+    assert Item(title="Straße", description="CAFE\u0301").search_text == "strasse\ncaf\u00e9"
+    assert Item(title="Towel").search_text == "towel\n"
+
+
+def test_what_is_searched_follows_a_change_when_it_is_checked() -> None:
+    item = Item(title="Towel", description="Big")
+    item.title, item.description = "SIEVE", None
+    item.check()
+    assert item.search_text == "sieve\n"
+
+
+def test_what_is_searched_shows_in_no_log_line() -> None:
+    assert "search_text" not in repr(Item(title="Towel"))

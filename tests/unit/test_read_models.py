@@ -6,7 +6,19 @@ import pytest
 
 from domain.items import Item
 from domain.users import User
-from service_layer.read_models import ID_MAX, PAGE_MAX, Page, PageRequest, item_view, user_view
+from service_layer.read_models import (
+    ALL_ITEMS,
+    ALL_USERS,
+    ID_MAX,
+    PAGE_MAX,
+    ItemFilter,
+    Owner,
+    Page,
+    PageRequest,
+    UserFilter,
+    item_view,
+    user_view,
+)
 
 ITEM = Item(title="Towel", description="Big", price=Decimal("42.50"), owner_id=1, id=7)
 
@@ -16,25 +28,27 @@ def test_a_page_is_the_first_hundred_rows_unless_asked_otherwise() -> None:
     assert (page.limit, page.skip, page.after) == (100, 0, 0)
 
 
-@pytest.mark.parametrize("bounds", [{"limit": 1}, {"limit": PAGE_MAX}, {"skip": ID_MAX}, {"after": ID_MAX}])
-def test_a_page_reaches_up_to_its_bounds(bounds: dict[str, int]) -> None:
-    PageRequest(**bounds)
+@pytest.mark.parametrize(
+    ("limit", "skip", "after"), [(1, 0, 0), (PAGE_MAX, 0, 0), (1, ID_MAX, 0), (1, 0, ID_MAX), (1, ID_MAX, ID_MAX)]
+)
+def test_a_page_reaches_up_to_its_bounds(limit: int, skip: int, after: int) -> None:
+    page = PageRequest(limit=limit, skip=skip, after=after)
+    assert (page.limit, page.skip, page.after, page.after_value) == (limit, skip, after, None)
 
 
 @pytest.mark.parametrize(
-    "bounds",
-    [
-        {"limit": 0},
-        {"limit": PAGE_MAX + 1},
-        {"skip": -1},
-        {"skip": ID_MAX + 1},
-        {"after": -1},
-        {"after": ID_MAX + 1},
-    ],
+    ("limit", "skip", "after"),
+    [(0, 0, 0), (PAGE_MAX + 1, 0, 0), (1, -1, 0), (1, ID_MAX + 1, 0), (1, 0, -1), (1, 0, ID_MAX + 1)],
 )
-def test_a_page_beyond_its_bounds_is_refused(bounds: dict[str, int]) -> None:
+def test_a_page_beyond_its_bounds_is_refused(limit: int, skip: int, after: int) -> None:
     with pytest.raises(ValueError, match="a page is out of bounds"):
-        PageRequest(**bounds)
+        PageRequest(limit=limit, skip=skip, after=after)
+
+
+def test_all_are_wanted_unless_asked_otherwise() -> None:
+    assert UserFilter(email=None, is_active=None) == ALL_USERS
+    anything = ItemFilter(owner=Owner.ANYBODY, title=None, words=(), min_price=None, max_price=None, sort="id")
+    assert anything == ALL_ITEMS
 
 
 @pytest.mark.parametrize(

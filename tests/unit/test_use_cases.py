@@ -5,10 +5,29 @@ from decimal import Decimal
 import pytest
 
 from adapters.in_memory import InMemoryStore, InMemoryUnitOfWork
-from domain.errors import EmailTaken, InvalidValue, ItemNotFound, UserNotFound
-from service_layer.items import create_item, list_items, list_user_items, read_item
-from service_layer.read_models import ID_MAX, PageRequest
-from service_layer.users import create_user, list_users, read_user
+from domain.errors import EmailTaken, InvalidValue, ItemNotFound, RefusedInBatch, StaleVersion, UserNotFound
+from service_layer.items import (
+    ItemChanges,
+    NewItem,
+    change_item,
+    count_items,
+    create_item,
+    create_items,
+    list_items,
+    list_user_items,
+    read_item,
+    remove_item,
+)
+from service_layer.read_models import ID_MAX, ItemFilter, PageRequest, UserFilter
+from service_layer.users import (
+    UserChanges,
+    change_user,
+    count_users,
+    create_user,
+    list_users,
+    read_user,
+    remove_user,
+)
 
 EVERYTHING = PageRequest()
 
@@ -119,3 +138,174 @@ def test_what_does_not_exist_is_not_found(uow: InMemoryUnitOfWork) -> None:
         list_user_items(uow, 1, EVERYTHING)
     with pytest.raises(ItemNotFound):
         read_item(uow, 1)
+    with pytest.raises(UserNotFound):
+        change_user(uow, HASHER, 1, {"is_active": False})
+    with pytest.raises(UserNotFound):
+        remove_user(uow, 1)
+    with pytest.raises(ItemNotFound):
+        change_item(uow, 1, {"title": "Sieve"})
+    with pytest.raises(ItemNotFound):
+        remove_item(uow, 1)
+
+
+def test_those_who_are_wanted_are_listed_and_counted(uow: InMemoryUnitOfWork, rick: int) -> None:
+    morty = create_user(uow, HASHER, email="morty@example.com", password="ohgeezohman")["id"]
+    change_user(uow, HASHER, morty, {"is_active": False})
+    active, gone = UserFilter(is_active=True), UserFilter(email="MORTY@example.com", is_active=True)
+    assert [user["id"] for user in list_users(uow, EVERYTHING, active).rows] == [rick]
+    assert not list_users(uow, EVERYTHING, gone).rows
+    assert (count_users(uow), count_users(uow, active), count_users(uow, gone)) == (2, 1, 0)
+
+
+def test_items_that_are_wanted_are_listed_in_the_wanted_order_and_counted(uow: InMemoryUnitOfWork, rick: int) -> None:
+    for title in ("Portal gun", "Flask", "Portal fluid"):
+        create_item(uow, title=title, owner_id=rick)
+    wanted = ItemFilter(words=("portal",), sort="title")
+    assert [item["title"] for item in list_items(uow, EVERYTHING, wanted).rows] == ["Portal fluid", "Portal gun"]
+    assert (count_items(uow), count_items(uow, wanted)) == (3, 2)
+
+
+def test_what_is_changed_of_a_user_changes_and_the_rest_stays(uow: InMemoryUnitOfWork, rick: int) -> None:
+    item = create_item(uow, title="Portal gun", owner_id=rick)
+    shown = change_user(uow, HASHER, rick, {"email": "pickle@example.com"})
+    assert shown == {"email": "pickle@example.com", "id": rick, "is_active": True, "items": [item]}
+    assert change_user(uow, HASHER, rick, {"is_active": False}) == {**shown, "is_active": False}
+    assert change_user(uow, HASHER, rick, {}) == {**shown, "is_active": False}
+    assert read_user(uow, rick) == {**shown, "is_active": False}
+    with uow:
+        assert uow.users.get(rick).hashed_password == "abbulabbuw"
+
+
+def test_the_hash_of_a_changed_password_is_stored(uow: InMemoryUnitOfWork, rick: int) -> None:
+    change_user(uow, HASHER, rick, {"password": "tinyrick"})
+    with uow:
+        assert uow.users.get(rick).hashed_password == "kcirynit"
+
+
+@pytest.mark.parametrize(
+    ("changes", "least", "error"),
+    [
+        ({"email": "Morty@example.com", "is_active": False}, 8, EmailTaken),
+        ({"email": "rick", "is_active": False}, 8, InvalidValue),
+        ({"email": "pickle@example.com", "password": "pickle"}, 8, InvalidValue),
+        ({"email": "pickle@example.com", "password": "picklerick"}, 12, InvalidValue),
+    ],
+)
+def test_a_change_of_a_user_that_is_refused_changes_nothing(
+    uow: InMemoryUnitOfWork, rick: int, changes: UserChanges, least: int, error: type[Exception]
+) -> None:
+    create_user(uow, HASHER, email="morty@example.com", password="ohgeezohman")
+    before = read_user(uow, rick)
+    with pytest.raises(error):
+        change_user(uow, HASHER, rick, changes, password_min_length=least)
+    assert read_user(uow, rick) == before
+    with uow:
+        assert uow.users.get(rick).hashed_password == "abbulabbuw"
+
+
+def test_a_removed_user_is_gone_with_their_items(uow: InMemoryUnitOfWork, rick: int) -> None:
+    create_item(uow, title="Portal gun", owner_id=rick)
+    towel = create_item(uow, title="Towel")
+    remove_user(uow, rick)
+    assert not list_users(uow, EVERYTHING).rows
+    assert list_items(uow, EVERYTHING).rows == [towel]
+
+
+def test_who_is_still_as_they_were_seen_can_be_changed_and_removed(uow: InMemoryUnitOfWork, rick: int) -> None:
+    seen = read_user(uow, rick)
+    changed = change_user(uow, HASHER, rick, {"is_active": False}, seen=seen.__eq__)
+    with pytest.raises(StaleVersion):
+        change_user(uow, HASHER, rick, {"email": "pickle@example.com"}, seen=seen.__eq__)
+    with pytest.raises(StaleVersion):
+        remove_user(uow, rick, seen=seen.__eq__)
+    assert read_user(uow, rick) == changed
+    remove_user(uow, rick, seen=changed.__eq__)
+    assert not list_users(uow, EVERYTHING).rows
+
+
+def test_a_user_who_got_an_item_is_not_as_they_were_seen(uow: InMemoryUnitOfWork, rick: int) -> None:
+    seen = read_user(uow, rick)
+    create_item(uow, title="Portal gun", owner_id=rick)
+    with pytest.raises(StaleVersion):
+        remove_user(uow, rick, seen=seen.__eq__)
+    assert count_items(uow) == 1
+
+
+def test_what_is_changed_of_an_item_changes_and_the_rest_stays(uow: InMemoryUnitOfWork, rick: int) -> None:
+    item = create_item(uow, title="Portal gun", description="Used", price=Decimal(42), owner_id=rick)
+    changes: list[ItemChanges] = [{"title": "Flask"}, {"description": None, "price": Decimal("0.5")}, {}]
+    shown = [change_item(uow, item["id"], each) for each in changes]
+    assert shown[0] == {**item, "title": "Flask"}
+    assert shown[1] == shown[2] == {**item, "title": "Flask", "description": None, "price": 0.5}
+    assert read_item(uow, item["id"]) == shown[2]
+
+
+def test_an_item_can_get_another_owner_or_none(uow: InMemoryUnitOfWork, rick: int) -> None:
+    item = create_item(uow, title="Towel")
+    assert change_item(uow, item["id"], {"owner_id": rick}) == {**item, "owner_id": rick}
+    assert [each["id"] for each in read_user(uow, rick)["items"]] == [item["id"]]
+    assert change_item(uow, item["id"], {"owner_id": None}) == item
+    assert not read_user(uow, rick)["items"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"title": " ", "price": None}, InvalidValue),
+        ({"title": "Flask", "price": Decimal("0.001")}, InvalidValue),
+        ({"title": "Flask", "owner_id": ID_MAX}, UserNotFound),
+    ],
+)
+def test_a_change_of_an_item_that_is_refused_changes_nothing(
+    uow: InMemoryUnitOfWork, changes: ItemChanges, error: type[Exception]
+) -> None:
+    item = create_item(uow, title="Towel", price=Decimal(1))
+    with pytest.raises(error):
+        change_item(uow, item["id"], changes)
+    assert read_item(uow, item["id"]) == item
+
+
+def test_a_removed_item_is_gone_and_its_owner_stays(uow: InMemoryUnitOfWork, rick: int) -> None:
+    item = create_item(uow, title="Portal gun", owner_id=rick)
+    remove_item(uow, item["id"])
+    assert not list_items(uow, EVERYTHING).rows
+    assert not read_user(uow, rick)["items"]
+
+
+def test_an_item_that_is_still_as_it_was_seen_can_be_changed_and_removed(uow: InMemoryUnitOfWork) -> None:
+    seen = create_item(uow, title="Towel")
+    changed = change_item(uow, seen["id"], {"title": "Sieve"}, seen=seen.__eq__)
+    with pytest.raises(StaleVersion):
+        change_item(uow, seen["id"], {"title": "Spoon"}, seen=seen.__eq__)
+    with pytest.raises(StaleVersion):
+        remove_item(uow, seen["id"], seen=seen.__eq__)
+    assert read_item(uow, seen["id"]) == changed
+    remove_item(uow, seen["id"], seen=changed.__eq__)
+    assert not list_items(uow, EVERYTHING).rows
+
+
+def test_a_batch_of_items_is_kept_in_its_order(uow: InMemoryUnitOfWork, rick: int) -> None:
+    items = create_items(uow, [{"title": "Flask", "owner_id": rick}, {"title": "Towel", "price": Decimal("0.1")}])
+    shown = [(item["title"], item["description"], item["price"], item["owner_id"]) for item in items]
+    assert shown == [("Flask", None, None, rick), ("Towel", None, 0.1, None)]
+    assert list_items(uow, EVERYTHING).rows == items
+    assert create_items(uow, []) == []
+
+
+def test_of_a_batch_with_refused_items_none_is_kept_and_each_refusal_is_told(
+    uow: InMemoryUnitOfWork, rick: int
+) -> None:
+    blank: NewItem = {"title": " "}
+    poor: NewItem = {"title": "Towel", "price": Decimal(-1)}
+    with pytest.raises(RefusedInBatch) as invalid:
+        create_items(uow, [{"title": "Flask"}, blank, {"title": "Flask", "owner_id": ID_MAX}, poor])
+    assert {place: str(error) for place, error in invalid.value.errors.items()} == {
+        1: "title must not be blank",
+        3: "price must be between 0 and 9999999999.99",
+    }
+    with pytest.raises(RefusedInBatch) as ownerless:
+        create_items(
+            uow, [{"title": "a", "owner_id": 0}, {"title": "b", "owner_id": rick}, {"title": "c", "owner_id": 9}]
+        )
+    assert {place: type(error) for place, error in ownerless.value.errors.items()} == {0: UserNotFound, 2: UserNotFound}
+    assert not list_items(uow, EVERYTHING).rows

@@ -1,0 +1,211 @@
+"""Who gets something has it for themselves until the end of the unit of work; on every adapter."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import Any, cast
+
+import pytest
+
+from domain.errors import BelongingsError, ItemNotFound, StorageUnavailable, UserNotFound
+from domain.items import Item
+from domain.users import User
+from entrypoints.container import SqlContainer, build_container
+from entrypoints.settings import Settings
+from service_layer.ports import UnitOfWork
+from service_layer.read_models import PageRequest
+from tests.conftest import Databases
+from tests.contract.stored import Units, stored_item, stored_user
+from tests.databases import ALL
+
+Act = Callable[[UnitOfWork, int, int], Any]
+"""Something that a unit of work does with this user and this item, which is somebody else's."""
+
+
+@pytest.fixture(params=ALL)
+def impatient(request: pytest.FixtureRequest, databases: Databases) -> Iterator[Units]:
+    """Makes units of work that wait for each other as shortly as they can, on every kind of store in turn."""
+    url = "memory://"
+    if request.param != "memory":
+        url = cast(SqlContainer, databases.migrated(request.param)).url().render_as_string(hide_password=False)
+    settings: dict[str, Any] = {"database_url": url, "pool_wait": 0.05, "statement_wait": 1, "threads": 6}
+    container = build_container(Settings(**settings))
+    container.store()
+    yield container.unit_of_work
+    container.store().close()
+
+
+def change_user(uow: UnitOfWork, user: int, item: int) -> None:
+    uow.users.get(user).is_active = False
+
+
+def remove_user(uow: UnitOfWork, user: int, item: int) -> None:
+    uow.users.remove(uow.users.get(user))
+
+
+def add_item_for_user(uow: UnitOfWork, user: int, item: int) -> None:
+    uow.items.add(Item(title="Sieve", owner_id=user))
+
+
+def give_item_to_user(uow: UnitOfWork, user: int, item: int) -> None:
+    uow.items.get(item).owner_id = user
+
+
+def change_item(uow: UnitOfWork, user: int, item: int) -> None:
+    uow.items.get(item).title = "Sieve"
+
+
+def remove_item(uow: UnitOfWork, user: int, item: int) -> None:
+    uow.items.remove(uow.items.get(item))
+
+
+def get_user(uow: UnitOfWork, user: int, item: int) -> User:
+    return uow.users.get(user)
+
+
+def get_item(uow: UnitOfWork, user: int, item: int) -> Item:
+    return uow.items.get(item)
+
+
+WITH_USER: list[Act] = [change_user, remove_user, add_item_for_user, give_item_to_user, get_user]
+WITH_ITEM: list[Act] = [change_item, remove_item, give_item_to_user, get_item]
+
+
+def outcome(uow: UnitOfWork, act: Act, user: int, item: int) -> object:
+    """What comes of doing this: what is returned or the kind of error that is raised."""
+    try:
+        with uow:
+            result = act(uow, user, item)
+            uow.commit()
+    except BelongingsError as error:
+        return type(error)
+    return result
+
+
+@pytest.mark.parametrize(("get", "acts"), [(get_user, WITH_USER), (get_item, WITH_ITEM)])
+def test_while_somebody_has_it_nobody_else_can_get_change_or_remove_it_or_give_them_an_item(
+    impatient: Units, get: Act, acts: list[Act]
+) -> None:
+    user, item = stored_user(impatient), stored_item(impatient)
+    shown = impatient().views.users(PageRequest()), impatient().views.items(PageRequest())
+    with impatient() as first, ThreadPoolExecutor(len(acts)) as threads:
+        get(first, user, item)
+        told = {act.__name__: threads.submit(outcome, impatient(), act, user, item) for act in acts}
+        assert {name: each.result() for name, each in told.items()} == dict.fromkeys(told, StorageUnavailable)
+    assert (impatient().views.users(PageRequest()), impatient().views.items(PageRequest())) == shown
+
+
+@pytest.mark.parametrize("get", [get_user, get_item])
+def test_what_was_got_before_cannot_be_changed_either_while_somebody_has_it(impatient: Units, get: Act) -> None:
+    user, item = stored_user(impatient), stored_item(impatient)
+    with impatient() as second:
+        change_user(second, user, item)
+        change_item(second, user, item)
+        second.commit()  # the transaction ends, the entities stay
+        held = second.users.get(user), second.items.get(item)
+        second.commit()
+        with impatient() as first:
+            get(first, user, item)
+            if get is get_user:
+                held[0].is_active = True
+            else:
+                held[1].title = "Spoon"
+            with pytest.raises(StorageUnavailable):
+                second.commit()
+    shown = impatient().views.user(user), impatient().views.item(item)
+    assert shown[0] is not None
+    assert shown[1] is not None
+    assert (shown[0]["is_active"], shown[1]["title"]) == (False, "Sieve")
+
+
+def test_what_somebody_has_can_be_read_by_all(unit_of_work: Units) -> None:
+    user = stored_user(unit_of_work)
+    item = stored_item(unit_of_work, owner_id=user)
+    with unit_of_work() as uow:
+        uow.users.get(user).is_active = False
+        uow.items.get(item).title = "Sieve"
+        uow.items.add(Item(title="Spoon"))  # so both changes are written, and not committed
+        for views in (uow.views, unit_of_work().views):
+            shown = views.user(user)
+            assert shown is not None
+            assert (shown["is_active"], shown["items"]) == (True, [views.item(item)])
+            assert shown["items"][0]["title"] == "Towel"
+            assert (views.count_users(), views.count_items()) == (1, 1)
+
+
+def after(units: Units, first: Act, second: Act, user: int, item: int) -> object:
+    """What comes of the second act, which is begun in another thread between the first one and its commit."""
+    begun = Event()
+
+    def begin(uow: UnitOfWork, user: int, item: int) -> object:
+        begun.set()
+        return second(uow, user, item)
+
+    with ThreadPoolExecutor(1) as threads:
+        with units() as uow:
+            first(uow, user, item)
+            waiting = threads.submit(outcome, units(), begin, user, item)
+            begun.wait(timeout=60)
+            uow.commit()
+        return waiting.result()
+
+
+def test_who_waits_for_a_user_sees_what_was_changed(unit_of_work: Units) -> None:
+    user, item = stored_user(unit_of_work), stored_item(unit_of_work)
+    got = after(unit_of_work, change_user, get_user, user, item)
+    assert isinstance(got, User)
+    assert (got.is_active, got.version) == (False, 2)
+
+
+def test_who_waits_for_an_item_sees_what_was_changed(unit_of_work: Units) -> None:
+    user, item = stored_user(unit_of_work), stored_item(unit_of_work)
+    got = after(unit_of_work, change_item, get_item, user, item)
+    assert isinstance(got, Item)
+    assert (got.title, got.version) == ("Sieve", 2)
+
+
+def test_two_changes_of_one_item_are_both_kept(unit_of_work: Units) -> None:
+    user, item = stored_user(unit_of_work), stored_item(unit_of_work)
+    assert after(unit_of_work, change_item, give_item_to_user, user, item) is None
+    shown = unit_of_work().views.item(item)
+    assert shown is not None
+    assert (shown["title"], shown["owner_id"]) == ("Sieve", user)
+
+
+@pytest.mark.parametrize(
+    ("remove", "act", "error"),
+    [(remove_user, act, UserNotFound) for act in WITH_USER] + [(remove_item, act, ItemNotFound) for act in WITH_ITEM],
+)
+def test_who_waits_for_what_is_removed_is_told_that_it_is_gone(
+    unit_of_work: Units, remove: Act, act: Act, error: type[BelongingsError]
+) -> None:
+    user, item = stored_user(unit_of_work), stored_item(unit_of_work)
+    assert after(unit_of_work, remove, act, user, item) is error
+
+
+@pytest.mark.parametrize("act", [add_item_for_user, give_item_to_user])
+def test_who_waits_to_give_an_item_to_a_user_who_stays_gives_it(unit_of_work: Units, act: Act) -> None:
+    user, item = stored_user(unit_of_work), stored_item(unit_of_work)
+    assert after(unit_of_work, change_user, act, user, item) is None
+    shown = unit_of_work().views.user(user)
+    assert shown is not None
+    assert (shown["is_active"], len(shown["items"])) == (False, 1)
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_who_leaves_without_a_commit_lets_others_in(impatient: Units, fails: bool) -> None:
+    user, item = stored_user(impatient), stored_item(impatient)
+    try:
+        with impatient() as first:
+            remove_user(first, user, item)
+            remove_item(first, user, item)
+            if fails:
+                raise ZeroDivisionError
+    except ZeroDivisionError:
+        pass
+    with impatient() as second:
+        give_item_to_user(second, user, item)
+        second.commit()
+    shown = impatient().views.item(item)
+    assert shown is not None
+    assert shown["owner_id"] == user
