@@ -1,6 +1,7 @@
 """The one place that knows every adapter, and picks them by the settings."""
 
 from collections.abc import Callable
+from time import time
 
 from dependency_injector import containers, providers
 from sqlalchemy import URL
@@ -44,6 +45,7 @@ class Container(containers.DeclarativeContainer):
 
     settings = providers.Dependency(instance_of=Settings)
     hasher: providers.Provider[PasswordHasher] = providers.Singleton(Argon2PasswordHasher)
+    clock: providers.Provider[float] = providers.Callable(time)
     store: providers.Provider[Store] = providers.AbstractSingleton(Store)
     unit_of_work: providers.Provider[UnitOfWork] = providers.AbstractFactory(UnitOfWork)
 

@@ -1,35 +1,70 @@
 """Answers, encoded where they are made: FastAPI would validate them again, in another thread."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import Request, Response
 from pydantic_core import to_json
 
-from service_layer.read_models import ItemView, Page, PageRequest, UserView
+from entrypoints.api.conditional import entity_tag, is_known
+from service_layer.read_models import ItemView, Page, UserView
 
 _JSON = "application/json"
+_POSITION = ("limit", "skip", "offset", "after", "cursor")
 
 
-def answer(view: UserView | ItemView | Mapping[str, Any]) -> Response:
-    """One thing."""
-    return Response(to_json(view), media_type=_JSON)
+def answer(content: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Response:
+    """Something that has no address of its own."""
+    return Response(to_json(content), media_type=_JSON)
+
+
+def shown(view: UserView | ItemView, request: Request) -> Response:
+    """One thing, or 304 where the client has it already."""
+    body = to_json(view)
+    tag = entity_tag(body)
+    if is_known(request, tag):
+        return Response(status_code=304, headers={"ETag": tag})
+    return Response(body, headers={"ETag": tag}, media_type=_JSON)
+
+
+def changed(view: UserView | ItemView) -> Response:
+    """One thing, as it is now."""
+    body = to_json(view)
+    return Response(body, headers={"ETag": entity_tag(body)}, media_type=_JSON)
 
 
 def created(view: UserView | ItemView, path: str, request: Request) -> Response:
     """Something new, and in ``Location`` where it can be read (RFC 9110 §10.2.2)."""
-    location = f"{_root(request)}{path}{view['id']}"
-    return Response(to_json(view), headers={"Location": location}, media_type=_JSON)
+    response = changed(view)
+    response.headers["Location"] = f"{request.scope.get('root_path', '')}{path}{view['id']}"
+    return response
 
 
-def listed(page: Page[UserView] | Page[ItemView], wanted: PageRequest, request: Request) -> Response:
-    """A plain JSON list, and in ``Link`` the next page while there is one (RFC 8288)."""
+def listed(
+    page: Page[UserView] | Page[ItemView], limit: int, following: str | None, total: int | None, request: Request
+) -> Response:
+    """A plain JSON list, and in ``Link`` the next page while there is one (RFC 8288).
+
+    :param following: what the next page has in its query to begin behind this one.
+    :param total: how many rows all pages have together, where it was counted (RFC 7240 §3).
+    """
     headers = {}
     if page.more:
-        following = f"{request.scope['path']}?limit={wanted.limit}&after={page.rows[-1]['id']}"
-        headers["Link"] = f'<{following}>; rel="next"'
+        kept = ""
+        if request.scope["query_string"]:
+            others = [each for each in request.query_params.multi_items() if each[0] not in _POSITION]
+            kept = "&" + urlencode(others) if others else ""
+        headers["Link"] = f'<{request.scope["path"]}?limit={limit}&{following}{kept}>; rel="next"'
+    if total is not None:
+        headers |= {"X-Total-Count": str(total), "Preference-Applied": "count=exact"}
     return Response(to_json(page.rows), headers=headers, media_type=_JSON)
 
 
-def _root(request: Request) -> str:
-    return str(request.scope.get("root_path", ""))
+def wants_count(request: Request) -> bool:
+    """Whether the client asks for the number of all rows: ``Prefer: count=exact`` (RFC 7240)."""
+    preferences = ",".join(request.headers.getlist("Prefer")).split(",")
+    return any(each.partition(";")[0].replace(" ", "").lower() in _COUNT for each in preferences)
+
+
+_COUNT = ("count=exact", 'count="exact"')

@@ -7,15 +7,14 @@ leads to both: each further parameter that FastAPI resolves costs as much as loo
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Concatenate, ParamSpec, TypeVar
 
-from fastapi import Path, Query, Request
+from fastapi import Path, Request
 
 from entrypoints.api import schemas
 from entrypoints.api.lanes import Lanes
 from entrypoints.container import Container
 from service_layer.ports import UnitOfWork
 
-Id = Annotated[schemas.Id, Path()]
-WantedPage = Annotated[schemas.WantedPage, Query()]
+Id = Annotated[schemas.Id, Path(description="Which one.")]
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")

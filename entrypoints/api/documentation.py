@@ -3,34 +3,120 @@
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from pydantic import BaseModel
 
-from entrypoints.api.problems import MEDIA_TYPE, RETRY_AFTER, InvalidRequest, Problem
+from entrypoints.api.problems import MEDIA_TYPE, RETRY_AFTER, WORTH_ANOTHER_TRY, InvalidRequest, Problem
 from service_layer.read_models import ID_MAX
+
+KEY_PATTERN = r"^[!-~]{1,255}$"
+"""What an ``Idempotency-Key`` may be: visible ASCII."""
 
 Responses = dict[int | str, dict[str, Any]]
 
 _MEANINGS = {
     400: "The address is taken, or the body cannot be read",
     404: "There is no such thing",
+    409: "A request with this `Idempotency-Key` is being answered; try again after `Retry-After` seconds",
+    412: "It is not any more as you saw it: read it again, and decide anew",
     413: "The body is larger than 1 MiB",
     422: "Something in the request is not valid; `errors` says what",
     500: "Something went wrong on our side",
     503: "The database is not available; try again after `Retry-After` seconds",
 }
 
-CREATED: Responses = {
-    200: {"headers": {"Location": {"description": "Where it can be read.", "schema": {"type": "string"}}}}
+
+def _header(description: str, **schema: Any) -> dict[str, Any]:
+    return {"description": description, "schema": {"type": "string", **schema}}
+
+
+_TAG = {"ETag": _header("Another one whenever the answer is another one.", example='"9f86d081884c7d659a2feaa0"')}
+_LOCATION = {"Location": _header("Where it can be read.")}
+_VERBS = ("read", "change", "remove")
+
+_SHOWN: Responses = {
+    200: {"headers": _TAG},
+    304: {"description": "It is still as your `If-None-Match` says", "headers": _TAG},
 }
-LISTED: Responses = {
+_LISTED: Responses = {
     200: {
         "headers": {
-            "Link": {
-                "description": 'The next page, as `<…>; rel="next"`, while there is one.',
-                "schema": {"type": "string"},
-            }
+            "Link": _header('The next page, as `<…>; rel="next"`, while there is one.'),
+            "X-Total-Count": _header("How many there are on all pages, if you ask for it."),
+            "Preference-Applied": _header("`count=exact`, if it was counted."),
         }
     }
 }
+
+
+def _request_header(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    return {"name": name, "in": "header", **_header(description, **schema)}
+
+
+_IF_MATCH = _request_header("If-Match", "The `ETag` of what you saw: 412 if it is another one by now.")
+
+
+def lists(query: type[BaseModel], *more: int) -> dict[str, Any]:
+    """Of a list, with all that its query may have."""
+    properties = query.model_json_schema()["properties"]
+    return _documented(
+        _LISTED | problems(422, *more),
+        *({"name": name, "in": "query", **_described(schema)} for name, schema in properties.items()),
+        _request_header("Prefer", "`count=exact` asks for `X-Total-Count`. It takes as long as reading them all."),
+    )
+
+
+def shows() -> dict[str, Any]:
+    """Of reading one thing by its id."""
+    known = _request_header("If-None-Match", "An `ETag` that you have: 304 while it is the same.")
+    return _documented(_SHOWN | problems(404, 422), known)
+
+
+def changes() -> dict[str, Any]:
+    """Of changing one thing by its id."""
+    made: Responses = {200: {"headers": _TAG}}
+    return _documented(made | problems(400, 404, 412, 413, 422), _IF_MATCH)
+
+
+def removes() -> dict[str, Any]:
+    """Of removing one thing by its id."""
+    return _documented(problems(404, 412, 422), _IF_MATCH)
+
+
+def creates(kind: str | None, *more: int) -> dict[str, Any]:
+    """Of making something that has an address: ``user`` or ``item``; None where it has none."""
+    made: Responses = {200: {"headers": _LOCATION | _TAG, "links": _links(kind)}} if kind else {}
+    what = (
+        "Your name for this request, such as a UUID. Send it again under the same name, and for 24 hours you get the "
+        "first answer again, and nothing is done twice."
+    )
+    key = _request_header("Idempotency-Key", what, pattern=KEY_PATTERN)
+    return _documented(made | problems(400, 409, 413, 422, *more), key)
+
+
+def _links(kind: str) -> dict[str, Any]:
+    """What can be done with the id of something new."""
+    id = {f"{kind}_id": "$response.body#/id"}
+    return {f"{verb}_{kind}": {"operationId": f"{verb}_{kind}", "parameters": id} for verb in _VERBS}
+
+
+def _documented(responses: Responses, *parameters: dict[str, Any]) -> dict[str, Any]:
+    """What a route is told beyond its path and its model."""
+    return {
+        "responses": responses,
+        "openapi_extra": {"parameters": [{"required": False, **each} for each in parameters]},
+    }
+
+
+def _described(schema: dict[str, Any]) -> dict[str, Any]:
+    """The parts of a parameter, from a property: what is left out is never null in a query."""
+    kept = {name: value for name, value in schema.items() if name not in ("title", "description")}
+    choices = [each for each in kept.pop("anyOf", []) if each != {"type": "null"}]
+    if kept.get("default", ...) is None:
+        del kept["default"]
+    return {
+        "description": schema["description"],
+        "schema": kept | (choices[0] if len(choices) == 1 else {"anyOf": choices} if choices else {}),
+    }
 
 
 def problems(*statuses: int) -> Responses:
@@ -62,8 +148,9 @@ def document(app: FastAPI, *, password_min_length: int) -> None:
             for path in schema["paths"].values():
                 for operation in path.values():
                     _mark_problems(operation["responses"])
-            password = schema["components"]["schemas"]["UserCreate"]["properties"]["password"]
-            password["minLength"] = password_min_length
+            for kind in ("UserCreate", "UserUpdate"):
+                password = schema["components"]["schemas"][kind]["properties"]["password"]
+                password["minLength"] = password_min_length
         return generate()
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend the schema
@@ -84,6 +171,5 @@ def _mark_problems(responses: dict[str, Any]) -> None:
     for status, response in responses.items():
         if status >= "400":
             response["content"] = {MEDIA_TYPE: response["content"]["application/json"]}
-        if status == "503":
-            retry = {"description": "Seconds to wait.", "schema": {"type": "string", "example": RETRY_AFTER}}
-            response["headers"] = {"Retry-After": retry}
+        if int(status) in WORTH_ANOTHER_TRY:
+            response["headers"] = {"Retry-After": _header("Seconds to wait.", example=RETRY_AFTER)}

@@ -1,30 +1,80 @@
 """``/items/``"""
 
-from fastapi import Request, Response
+from typing import Annotated
+
+from fastapi import Body, Request, Response
+from starlette.routing import Route
 
 from entrypoints.api import schemas
-from entrypoints.api.answers import answer, created, listed
-from entrypoints.api.dependencies import Id, WantedPage, reading, writing
-from entrypoints.api.documentation import CREATED, LISTED, problems, router_for
+from entrypoints.api.answers import answer, changed, created, listed, shown, wants_count
+from entrypoints.api.conditional import seen
+from entrypoints.api.cursors import cursor
+from entrypoints.api.dependencies import Id, reading, writing
+from entrypoints.api.documentation import changes, creates, lists, removes, router_for, shows
+from entrypoints.api.problems import problem
+from entrypoints.api.queries import WantedItems, wanted
+from entrypoints.api.retries import attempt
 from service_layer import items
+from service_layer.read_models import ItemView, Page
 
 router = router_for("items")
 
+BATCH_MAX = 1000
 
-@router.post("/", response_model=schemas.Item, responses=CREATED | problems(400, 404, 413, 422))
+
+@router.post("/", response_model=schemas.Item, **creates("item", 404))
 async def create_item(body: schemas.ItemCreate, request: Request) -> Response:
     """Keep a new item, for an owner or for nobody."""
-    return created(await writing(request, items.create_item, **body.model_dump()), "/items/", request)
+    new = body.model_dump()
+    item = await writing(request, items.create_item, **new, attempt=attempt(request, new))
+    return created(item, "/items/", request)
 
 
-@router.get("/", response_model=list[schemas.Item], responses=LISTED | problems(422))
-async def list_items(page: WantedPage, request: Request) -> Response:
-    """All items in id order."""
-    wanted = page.request()
-    return listed(await reading(request, items.list_items, wanted), wanted, request)
+@router.post("/batch", response_model=list[schemas.Item], **creates(None))
+async def create_items(
+    body: Annotated[list[schemas.ItemCreate], Body(min_length=1, max_length=BATCH_MAX)], request: Request
+) -> Response:
+    """Keep up to 1,000 new items, all or none. A 422 names those that cannot be kept by their place, from 0."""
+    new: list[items.NewItem] = [each.model_dump() for each in body]  # type: ignore[misc]  # it has these fields
+    return answer(await writing(request, items.create_items, new, attempt=attempt(request, new)))
 
 
-@router.get("/{item_id}", response_model=schemas.Item, responses=problems(404, 422))
+router.routes.append(Route("/items/batch", problem(405, "Method Not Allowed", headers={"Allow": "POST"})))
+"""Any other method; it would be taken for one of an item whose id is no number."""
+
+
+@router.get("/", response_model=list[schemas.Item], **lists(WantedItems))
+async def list_items(request: Request) -> Response:
+    """The items that are wanted, in the order that is wanted."""
+    query = wanted(request, WantedItems)
+    filter = query.filter()
+    page = await reading(request, items.list_items, query.page(), filter)
+    total = await reading(request, items.count_items, filter) if wants_count(request) else None
+    return listed(page, query.limit, _following(page, query), total, request)
+
+
+@router.get("/{item_id}", response_model=schemas.Item, **shows())
 async def read_item(item_id: Id, request: Request) -> Response:
     """One item."""
-    return answer(await reading(request, items.read_item, item_id))
+    return shown(await reading(request, items.read_item, item_id), request)
+
+
+@router.patch("/{item_id}", response_model=schemas.Item, **changes())
+async def change_item(item_id: Id, body: schemas.ItemUpdate, request: Request) -> Response:
+    """Change some of an item; it may get another owner, or none."""
+    update: items.ItemChanges = body.model_dump()  # type: ignore[assignment]  # it has these fields
+    return changed(await writing(request, items.change_item, item_id, update, seen=seen(request)))
+
+
+@router.delete("/{item_id}", response_model=schemas.Removed, **removes())
+async def remove_item(item_id: Id, request: Request) -> Response:
+    """Remove an item."""
+    await writing(request, items.remove_item, item_id, seen=seen(request))
+    return answer({"ok": True})
+
+
+def _following(page: Page[ItemView], query: WantedItems) -> str | None:
+    if not page.more:
+        return None
+    last = page.rows[-1]
+    return f"after={last['id']}" if query.sort == "id" else f"cursor={cursor(query.sort, last)}"

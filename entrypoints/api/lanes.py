@@ -43,7 +43,7 @@ class _Job(Generic[Result]):
         return self._begun.acquire(blocking=False)
 
     def refuse(self) -> None:
-        if self.withdraw():
+        if self.withdraw() and not self.result.done():
             self.result.set_exception(StorageUnavailable("too many requests wait for the database"))
 
 

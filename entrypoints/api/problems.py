@@ -2,12 +2,12 @@
 
 import logging
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
-from pydantic import BaseModel
+from pydantic import BaseModel, WithJsonSchema
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
@@ -15,8 +15,11 @@ from starlette.routing import Match
 from domain.errors import (
     BelongingsError,
     EmailTaken,
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
     InvalidValue,
     ItemNotFound,
+    RefusedInBatch,
     SchemaMismatch,
     StaleVersion,
     StorageUnavailable,
@@ -28,6 +31,10 @@ _RFC_9110 = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = "1"
+PREFIX = "urn:problem-type:belongings:"
+
+WORTH_ANOTHER_TRY = (409, 503)
+"""Statuses that say in ``Retry-After`` when to come again."""
 
 logger = logging.getLogger("belongings")
 
@@ -36,10 +43,16 @@ _DOMAIN: dict[type[BelongingsError], tuple[int, str]] = {
     ItemNotFound: (404, "item-not-found"),
     EmailTaken: (400, "email-taken"),
     InvalidValue: (422, "invalid-request"),
-    StaleVersion: (409, "changed-meanwhile"),
+    StaleVersion: (412, "changed-meanwhile"),
+    IdempotencyKeyReused: (422, "idempotency-key-reused"),
+    IdempotencyKeyInUse: (409, "idempotency-key-in-use"),
     StorageUnavailable: (503, "database-unavailable"),
     SchemaMismatch: (503, "schema-mismatch"),
 }
+
+
+TYPES = {"about:blank", *(f"{PREFIX}{name}" for _, name in _DOMAIN.values())}
+"""All that ``type`` can be: without one of ours, the status says it all."""
 
 
 class InvalidPart(BaseModel):
@@ -53,7 +66,7 @@ class InvalidPart(BaseModel):
 class Problem(BaseModel):
     """What went wrong (RFC 9457). It never repeats what was sent."""
 
-    type: str
+    type: Annotated[str, WithJsonSchema({"type": "string", "enum": sorted(TYPES)})]
     title: str
     status: int
     detail: str
@@ -76,7 +89,7 @@ def add_problem_handlers(app: FastAPI) -> None:
 def problem(status: int, detail: str, type: str | None = None, headers: Any = None, **more: Any) -> Response:
     """An answer with a problem in it; without a ``type`` of its own, the status says it all."""
     content = {
-        "type": f"urn:problem-type:belongings:{type}" if type else "about:blank",
+        "type": f"{PREFIX}{type}" if type else "about:blank",
         "title": _RFC_9110.get(status) or HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
@@ -93,12 +106,23 @@ def invalid(errors: list[dict[str, Any]]) -> Response:
 async def _domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, BelongingsError)
     if isinstance(error, InvalidValue):
-        return invalid([{"loc": ["body", error.field], "msg": error.reason, "type": "value_error"}])
+        return invalid([_invalid_part(error)])
+    if isinstance(error, RefusedInBatch):
+        return invalid([_invalid_part(each, place) for place, each in error.errors.items()])
     status, type = next(_DOMAIN[kind] for kind in error.__class__.__mro__ if kind in _DOMAIN)
-    if status != HTTPStatus.SERVICE_UNAVAILABLE:
-        return problem(status, str(error), type)
-    logger.error("%s: %s", error, getattr(error, "reason", type))
-    return problem(status, str(error), type, {"Retry-After": RETRY_AFTER})
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        logger.error("%s: %s", error, getattr(error, "reason", type))
+    if isinstance(error, IdempotencyKeyReused):
+        part = {"loc": ["header", "Idempotency-Key"], "msg": str(error), "type": "idempotency_key"}
+        return problem(status, str(error), type, errors=[part])
+    return problem(status, str(error), type, {"Retry-After": RETRY_AFTER} if status in WORTH_ANOTHER_TRY else None)
+
+
+def _invalid_part(error: BelongingsError, *place: int) -> dict[str, Any]:
+    """What is wrong with a body, or with the thing at this place in it."""
+    if isinstance(error, InvalidValue):
+        return {"loc": ["body", *place, error.field], "msg": error.reason, "type": "value_error"}
+    return {"loc": ["body", *place, "owner_id"], "msg": str(error), "type": "user_not_found"}
 
 
 async def _invalid_request(request: Request, error: Exception) -> Response:

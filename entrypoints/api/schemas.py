@@ -1,17 +1,27 @@
 """What clients send and get, as the documentation shows it."""
 
+import re
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    MISSING,
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from domain.items import DESCRIPTION_MAX_LENGTH, PRICE_MAX, TITLE_MAX_LENGTH
+from domain.items import DESCRIPTION_MAX_LENGTH, PRICE_MAX, TITLE_MAX_LENGTH, exact_price
 from domain.passwords import PASSWORD_MAX_LENGTH, PASSWORD_MIN_LENGTH
 from domain.users import EMAIL_MAX_LENGTH
-from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX, PAGE_MAX, PageRequest
+from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX, PAGE_MAX
 
 
 def _checked_email(text: str) -> str:
@@ -35,6 +45,13 @@ def _decimal_digits(value: Any) -> Any:
     return value
 
 
+def _price_digits(value: Any) -> Any:
+    """Without this, a Decimal is read from ``1_0``, `` 1``, ``1e1`` and ``NaN``."""
+    if isinstance(value, str) and not re.fullmatch(r"-?\d{1,20}(\.\d{1,20})?", value, re.ASCII):
+        raise PydanticCustomError("decimal_parsing", "Input should be a number in decimal digits")
+    return value
+
+
 Email = Annotated[
     str,
     Field(max_length=EMAIL_MAX_LENGTH),
@@ -42,12 +59,17 @@ Email = Annotated[
     WithJsonSchema({"type": "string", "format": "email", "maxLength": EMAIL_MAX_LENGTH}),
 ]
 
+price_schema: JsonDict = {"type": "number", "minimum": 0, "maximum": float(PRICE_MAX), "multipleOf": 0.01}
+
 _Price = Annotated[
     Decimal,
     BeforeValidator(_json_number),
     Field(ge=0, max_digits=12, decimal_places=2),
-    WithJsonSchema({"type": "number", "minimum": 0, "maximum": float(PRICE_MAX), "multipleOf": 0.01}),
+    AfterValidator(exact_price),
+    WithJsonSchema(price_schema),
 ]
+
+PriceDigits = BeforeValidator(_price_digits)
 
 # The bounds come first: behind a validator they would hold, but not stand in the published schema.
 Limit = Annotated[int, Field(ge=1, le=PAGE_MAX), BeforeValidator(_decimal_digits)]
@@ -58,6 +80,27 @@ _OwnerId = Annotated[int, Field(ge=1, le=ID_MAX), BeforeValidator(_json_number)]
 _WHITE_SPACE = r"\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 """As Python's ``str.isspace`` has it: what ``\\s`` means differs from one dialect of patterns to the next."""
 
+TEXT = r"^[^\u0000]*$"
+SOME_TEXT = rf"^[^\u0000]*[^\u0000{_WHITE_SPACE}][^\u0000]*$"
+
+Title = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=TITLE_MAX_LENGTH,
+        json_schema_extra={"pattern": SOME_TEXT},
+    ),
+]
+Description = Annotated[str, Field(max_length=DESCRIPTION_MAX_LENGTH, json_schema_extra={"pattern": TEXT})]
+Password = Annotated[
+    str,
+    Field(
+        min_length=PASSWORD_MIN_LENGTH,
+        max_length=PASSWORD_MAX_LENGTH,
+        json_schema_extra={"format": "password", "pattern": TEXT},
+    ),
+]
+
 _EXAMPLE_ITEM: JsonDict = {"title": "Portal gun", "description": "Slightly used", "price": 42.5, "id": 7, "owner_id": 1}
 
 
@@ -67,15 +110,7 @@ class UserCreate(BaseModel):
     model_config = ConfigDict(json_schema_extra={"example": {"email": "rick@example.com", "password": "wubbalubba"}})
 
     email: Annotated[Email, Field(description="Unique, without regard to upper and lower case.")]
-    password: Annotated[
-        str,
-        Field(
-            min_length=PASSWORD_MIN_LENGTH,
-            max_length=PASSWORD_MAX_LENGTH,
-            description="Kept as an argon2id hash only.",
-            json_schema_extra={"format": "password", "pattern": r"^[^\u0000]*$"},
-        ),
-    ]
+    password: Annotated[Password, Field(description="Kept as an argon2id hash only.")]
 
 
 class UserItemCreate(BaseModel):
@@ -86,22 +121,13 @@ class UserItemCreate(BaseModel):
     )
 
     title: Annotated[
-        str,
+        Title,
         Field(
-            min_length=1,
-            max_length=TITLE_MAX_LENGTH,
             validation_alias=AliasChoices("title", "name"),
             description="Not blank. `name` is taken as another spelling of `title`.",
-            json_schema_extra={"pattern": rf"^[^\u0000]*[^\u0000{_WHITE_SPACE}][^\u0000]*$"},
         ),
     ]
-    description: Annotated[
-        str | None,
-        Field(
-            max_length=DESCRIPTION_MAX_LENGTH,
-            json_schema_extra={"pattern": r"^[^\u0000]*$"},
-        ),
-    ] = None
+    description: Description | None = None
     price: Annotated[_Price | None, Field(description="At most two decimal places; kept exactly.")] = None
 
 
@@ -109,6 +135,33 @@ class ItemCreate(UserItemCreate):
     """A new item, with an owner or without."""
 
     owner_id: Annotated[_OwnerId | None, Field(description="The id of a user that exists.")] = None
+
+
+class UserUpdate(BaseModel):
+    """What is to change of a user; what is left out stays as it is."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"email": "rick@example.org", "is_active": False}})
+
+    email: Annotated[Email | MISSING, Field(description="Unique, without regard to upper and lower case.")] = MISSING
+    password: Annotated[Password | MISSING, Field(description="Kept as an argon2id hash only.")] = MISSING
+    is_active: Annotated[bool | MISSING, Field(strict=True)] = MISSING
+
+
+class ItemUpdate(BaseModel):
+    """What is to change of an item; what is left out stays as it is, and null takes away."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"price": 39.99, "owner_id": None}})
+
+    title: Annotated[
+        Title | MISSING,
+        Field(
+            validation_alias=AliasChoices("title", "name"),
+            description="Not blank. `name` is taken as another spelling of `title`.",
+        ),
+    ] = MISSING
+    description: Description | MISSING | None = MISSING
+    price: Annotated[_Price | MISSING | None, Field(description="At most two decimal places; kept exactly.")] = MISSING
+    owner_id: Annotated[_OwnerId | MISSING | None, Field(description="The id of a user that exists.")] = MISSING
 
 
 class Item(BaseModel):
@@ -144,24 +197,13 @@ class User(BaseModel):
     ]
 
 
+class Removed(BaseModel):
+    """That it is gone."""
+
+    ok: Literal[True]
+
+
 class Health(BaseModel):
     """That the service is well."""
 
     status: str
-
-
-class WantedPage(BaseModel):
-    """Which part of a list is wanted. What is not known is refused, since it would change nothing."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    limit: Annotated[Limit, Field(description="How many rows at most.")] = PAGE_MAX
-    skip: Annotated[Count | None, Field(description="How many rows to pass over. Deep pages are slow this way.")] = None
-    after: Annotated[
-        Count, Field(description="Only rows with a greater id. Deep pages cost what the first one costs.")
-    ] = 0
-    offset: Annotated[Count, Field(description="Another spelling of `skip`; that one wins.")] = 0
-
-    def request(self) -> PageRequest:
-        """The same, with one word for each thing."""
-        return PageRequest(limit=self.limit, skip=self.offset if self.skip is None else self.skip, after=self.after)

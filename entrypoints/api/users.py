@@ -3,15 +3,19 @@
 from fastapi import Request, Response
 
 from entrypoints.api import schemas
-from entrypoints.api.answers import answer, created, listed
-from entrypoints.api.dependencies import Id, WantedPage, container, hashing, reading, writing
-from entrypoints.api.documentation import CREATED, LISTED, problems, router_for
+from entrypoints.api.answers import answer, changed, created, listed, shown, wants_count
+from entrypoints.api.conditional import seen
+from entrypoints.api.dependencies import Id, container, hashing, reading, writing
+from entrypoints.api.documentation import changes, creates, lists, removes, router_for, shows
+from entrypoints.api.queries import WantedPage, WantedUsers, wanted
+from entrypoints.api.retries import attempt
 from service_layer import items, users
+from service_layer.read_models import ItemFilter, ItemView, Page, UserView
 
 router = router_for("users")
 
 
-@router.post("/", response_model=schemas.User, responses=CREATED | problems(400, 413, 422))
+@router.post("/", response_model=schemas.User, **creates("user"))
 async def create_user(body: schemas.UserCreate, request: Request) -> Response:
     """Sign somebody up. The address must be new: 400 `Email already registered` otherwise."""
     needed = container(request)
@@ -22,32 +26,68 @@ async def create_user(body: schemas.UserCreate, request: Request) -> Response:
         email=body.email,
         password=body.password,
         password_min_length=needed.settings().password_min_length,
+        attempt=attempt(request, body.model_dump(exclude={"password"})),
     )
     return created(user, "/users/", request)
 
 
-@router.get("/", response_model=list[schemas.User], responses=LISTED | problems(422))
-async def list_users(page: WantedPage, request: Request) -> Response:
-    """All users in id order, each with their first items."""
-    wanted = page.request()
-    return listed(await reading(request, users.list_users, wanted), wanted, request)
+@router.get("/", response_model=list[schemas.User], **lists(WantedUsers))
+async def list_users(request: Request) -> Response:
+    """The users that are wanted, in id order, each with their first items."""
+    query = wanted(request, WantedUsers)
+    filter = query.filter()
+    page = await reading(request, users.list_users, query.page(), filter)
+    total = await reading(request, users.count_users, filter) if wants_count(request) else None
+    return listed(page, query.limit, _following(page), total, request)
 
 
-@router.get("/{user_id}", response_model=schemas.User, responses=problems(404, 422))
+@router.get("/{user_id}", response_model=schemas.User, **shows())
 async def read_user(user_id: Id, request: Request) -> Response:
     """One user, with their first items."""
-    return answer(await reading(request, users.read_user, user_id))
+    return shown(await reading(request, users.read_user, user_id), request)
 
 
-@router.post("/{user_id}/items/", response_model=schemas.Item, responses=CREATED | problems(400, 404, 413, 422))
+@router.patch("/{user_id}", response_model=schemas.User, **changes())
+async def change_user(user_id: Id, body: schemas.UserUpdate, request: Request) -> Response:
+    """Change some of what is known of a user. A new address must be one that nobody else has."""
+    needed = container(request)
+    update: users.UserChanges = body.model_dump()  # type: ignore[assignment]  # it has these fields
+    run = hashing if "password" in update else writing
+    user = await run(
+        request,
+        users.change_user,
+        needed.hasher(),
+        user_id,
+        update,
+        password_min_length=needed.settings().password_min_length,
+        seen=seen(request),
+    )
+    return changed(user)
+
+
+@router.delete("/{user_id}", response_model=schemas.Removed, **removes())
+async def remove_user(user_id: Id, request: Request) -> Response:
+    """Remove a user and all of their items."""
+    await writing(request, users.remove_user, user_id, seen=seen(request))
+    return answer({"ok": True})
+
+
+@router.post("/{user_id}/items/", response_model=schemas.Item, **creates("item", 404))
 async def create_user_item(user_id: Id, body: schemas.UserItemCreate, request: Request) -> Response:
     """Keep a new item for this user."""
-    item = await writing(request, items.create_item, owner_id=user_id, **body.model_dump())
+    new = body.model_dump()
+    item = await writing(request, items.create_item, owner_id=user_id, **new, attempt=attempt(request, new))
     return created(item, "/items/", request)
 
 
-@router.get("/{user_id}/items/", response_model=list[schemas.Item], responses=LISTED | problems(404, 422))
-async def list_user_items(user_id: Id, page: WantedPage, request: Request) -> Response:
+@router.get("/{user_id}/items/", response_model=list[schemas.Item], **lists(WantedPage, 404))
+async def list_user_items(user_id: Id, request: Request) -> Response:
     """This user's items in id order."""
-    wanted = page.request()
-    return listed(await reading(request, items.list_user_items, user_id, wanted), wanted, request)
+    query = wanted(request, WantedPage)
+    page = await reading(request, items.list_user_items, user_id, query.page())
+    total = await reading(request, items.count_items, ItemFilter(owner=user_id)) if wants_count(request) else None
+    return listed(page, query.limit, _following(page), total, request)
+
+
+def _following(page: Page[UserView] | Page[ItemView]) -> str | None:
+    return f"after={page.rows[-1]['id']}" if page.more else None

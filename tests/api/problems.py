@@ -25,7 +25,7 @@ def expect_problem(answer: Response, status: int, type: str = "about:blank") -> 
     return problem
 
 
-def expect_invalid(answer: Response, *locations: list[str]) -> None:
+def expect_invalid(answer: Response, *locations: list[str | int]) -> None:
     """A 422 that names exactly these parts of the request, and says of each what is wrong with it."""
     errors = expect_problem(answer, 422, "invalid-request")["errors"]
     assert [error["loc"] for error in errors] == list(locations)

@@ -1,9 +1,10 @@
 """Work that waits keeps other work from nothing."""
 
 from threading import Event, Lock
+from threading import enumerate as enumerate_threads
 
 import pytest
-from anyio import create_task_group, run, sleep
+from anyio import create_task_group, move_on_after, run, sleep
 from httpx2 import ASGITransport, AsyncClient
 
 from domain.errors import StorageUnavailable
@@ -58,6 +59,44 @@ def test_work_that_finds_no_thread_in_time_is_refused_and_does_not_begin() -> No
 
     run(main)
     assert begun == ["first", "third"]
+
+
+def test_work_that_nobody_waits_for_any_more_does_not_begin() -> None:
+    begun: list[str] = []
+    blocked, go_on = Event(), Event()
+
+    def work(name: str) -> None:
+        begun.append(name)
+        blocked.set()
+        go_on.wait()
+
+    async def main() -> None:
+        lane = Lane("test", 1, wait=30)
+        async with create_task_group() as group:
+            group.start_soon(lane.run, work, "first")
+            while not blocked.is_set():
+                await sleep(0)
+            with move_on_after(0.01):
+                await lane.run(work, "second")
+            go_on.set()
+        await lane.run(work, "third")
+
+    run(main)
+    assert begun == ["first", "third"]
+
+
+def test_a_lane_that_is_closed_has_done_its_work_and_has_no_threads() -> None:
+    done: list[int] = []
+
+    async def main() -> None:
+        lane = Lane("closing", 2, wait=30)
+        for n in range(4):
+            await lane.run(done.append, n)
+        lane.close()
+
+    run(main)
+    assert done == [0, 1, 2, 3]
+    assert not [thread for thread in enumerate_threads() if thread.name.startswith("closing")]
 
 
 def test_errors_leave_a_lane_as_they_are_and_free_it() -> None:

@@ -13,12 +13,13 @@ from tests.api.problems import expect_problem
 Request = tuple[str, str, object]
 
 
-def all_at_once(app: FastAPI, *rounds: list[Request]) -> list[list[Response]]:
+def all_at_once(app: FastAPI, *rounds: list[Request], headers: dict[str, str] | None = None) -> list[list[Response]]:
     """The answers to rounds of requests that are all under way at the same time, in the order of the requests."""
 
     async def run() -> list[list[Response]]:
         transport = ASGITransport(app=app)
-        async with app.router.lifespan_context(app), AsyncClient(transport=transport, base_url="http://api") as client:
+        client = AsyncClient(transport=transport, base_url="http://api", headers=headers)
+        async with app.router.lifespan_context(app), client:
             return [await at_once(client, requests) for requests in rounds]
 
     return anyio.run(run)

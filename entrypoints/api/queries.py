@@ -1,0 +1,183 @@
+"""What may stand in the query of a list."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from domain.errors import InvalidValue
+from domain.items import TITLE_MAX_LENGTH
+from domain.text import check_text
+from entrypoints.api.cursors import position
+from entrypoints.api.schemas import SOME_TEXT, TEXT, Count, Email, Id, Limit, PriceDigits, price_schema
+from service_layer.read_models import (
+    PAGE_MAX,
+    ItemFilter,
+    Owner,
+    PageRequest,
+    Sort,
+    UserFilter,
+)
+
+_WORDS_MAX = 10
+
+
+def _text(value: str) -> str:
+    try:
+        check_text("text", value, most=TITLE_MAX_LENGTH)
+    except InvalidValue as error:
+        raise PydanticCustomError("text", "Input {reason}", {"reason": error.reason}) from None
+    return value
+
+
+def _words(value: str) -> str:
+    if not 1 <= len(value.split()) <= _WORDS_MAX:
+        raise PydanticCustomError("words", f"Input should have 1 to {_WORDS_MAX} words")
+    return value
+
+
+def _truth(value: Any) -> Any:
+    """Without this, pydantic reads ``1``, ``yes`` and ``on`` as true."""
+    if isinstance(value, str):
+        if value not in ("true", "false"):
+            raise PydanticCustomError("bool_parsing", "Input should be true or false")
+        return value == "true"
+    return value
+
+
+_Text = Annotated[str, Field(min_length=1, max_length=TITLE_MAX_LENGTH, json_schema_extra={"pattern": TEXT})]
+_Words = Annotated[str, Field(min_length=1, max_length=TITLE_MAX_LENGTH, json_schema_extra={"pattern": SOME_TEXT})]
+_Price = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2), PriceDigits, WithJsonSchema(price_schema)]
+
+
+class WantedPage(BaseModel):
+    """Which part of a list is wanted. What is not known is refused: it would seem to work."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: Annotated[Limit, Field(description="How many rows at most.")] = PAGE_MAX
+    skip: Annotated[Count | None, Field(description="How many rows to pass over. Deep pages are slow this way.")] = None
+    after: Annotated[
+        Count, Field(description="Only rows with a greater id. Deep pages cost what the first one costs.")
+    ] = 0
+    offset: Annotated[Count, Field(description="Another spelling of `skip`; that one wins.")] = 0
+
+    def page(self) -> PageRequest:
+        """The same, with one word for each thing."""
+        return PageRequest(limit=self.limit, skip=self._skip(), after=self.after)
+
+    def _skip(self) -> int:
+        return self.offset if self.skip is None else self.skip
+
+
+class WantedUsers(WantedPage):
+    """Which users are wanted."""
+
+    email: Annotated[
+        Email | None, Field(description="Who has this address, without regard to upper and lower case; nobody or one.")
+    ] = None
+    is_active: Annotated[bool | None, BeforeValidator(_truth), Field(description="Only those who are, or are not.")] = (
+        None
+    )
+
+    def filter(self) -> UserFilter:
+        return UserFilter(email=self.email, is_active=self.is_active)
+
+
+class WantedItems(WantedPage):
+    """Which items are wanted, and in which order."""
+
+    owner_id: Annotated[
+        Id | Literal["null"] | None,
+        Field(description="Whose items: the id of a user, there or not, or `null` for those of nobody."),
+    ] = None
+    title: Annotated[
+        _Text | None, AfterValidator(lambda text: text and _text(text)), Field(description="Exactly this title.")
+    ] = None
+    q: Annotated[
+        _Words | None,
+        AfterValidator(lambda text: text and _words(_text(text))),
+        Field(
+            description=f"Up to {_WORDS_MAX} words, each of which is somewhere in the title or the description, inside "
+            "of longer words too, without regard to upper and lower case."
+        ),
+    ] = None
+    min_price: Annotated[_Price | None, Field(description="No cheaper, and not without a price.")] = None
+    max_price: Annotated[_Price | None, Field(description="No dearer, and not without a price.")] = None
+    sort: Annotated[
+        Sort,
+        Field(
+            description="What to sort by, descending with a minus. What is equal is sorted by id, in the same "
+            "direction; items without a price come last."
+        ),
+    ] = "id"
+    cursor: Annotated[
+        str | None,
+        Field(
+            max_length=4000,
+            description="From the `Link` to the next page of a list that is not sorted by `id`. Opaque.",
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_position(self) -> Self:
+        if self.sort != "id" and self.after:
+            raise PydanticCustomError("position", "`after` goes with sort=id; other lists have `cursor`")
+        if self.cursor is not None:
+            try:
+                self._position = position(self.cursor, self.sort)
+            except ValueError:
+                raise PydanticCustomError("position", "`cursor` is not one for this sort") from None
+        return self
+
+    _position: tuple[str | Decimal | None, int] | None = None
+
+    def page(self) -> PageRequest:
+        if self._position is None:
+            return super().page()
+        value, id = self._position
+        return PageRequest(limit=self.limit, skip=self._skip(), after=id, after_value=value)
+
+    def filter(self) -> ItemFilter:
+        return ItemFilter(
+            owner=Owner.ANYBODY
+            if self.owner_id is None
+            else Owner.NOBODY
+            if self.owner_id == "null"
+            else self.owner_id,
+            title=self.title,
+            words=tuple((self.q or "").split()),
+            min_price=self.min_price,
+            max_price=self.max_price,
+            sort=self.sort,
+        )
+
+
+Wanted = TypeVar("Wanted", bound=WantedPage)
+
+
+def wanted(request: Request, kind: type[Wanted]) -> Wanted:
+    """What the query of this request asks for.
+
+    Read here since FastAPI takes 8 µs for each field that a query may have, whether it is there or not.
+
+    :raises RequestValidationError: something in it is not valid, or not known.
+    """
+    query: Mapping[str, str] = request.query_params if request.scope["query_string"] else {}
+    try:
+        return kind.model_validate(dict(query))
+    except ValidationError as error:
+        raise RequestValidationError([{**each, "loc": ("query", *each["loc"])} for each in error.errors()]) from None

@@ -1,0 +1,30 @@
+"""Requests that may come again: the ``Idempotency-Key`` header (draft-ietf-httpapi-idempotency-key-header)."""
+
+import re
+from hashlib import sha256
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic_core import to_json
+
+from entrypoints.api.dependencies import container
+from entrypoints.api.documentation import KEY_PATTERN
+from service_layer.idempotency import Attempt
+
+HEADER = "Idempotency-Key"
+
+
+def attempt(request: Request, content: object) -> Attempt | None:
+    """What tells this request from others with the same key; None where it has none.
+
+    :param content: what the body says, without anything secret.
+    :raises RequestValidationError: it is no key.
+    """
+    key = request.headers.get(HEADER)
+    if key is None:
+        return None
+    if not re.fullmatch(KEY_PATTERN, key):
+        message = "Header should have 1 to 255 visible ASCII characters"
+        raise RequestValidationError([{"loc": ("header", HEADER), "msg": message, "type": "idempotency_key"}])
+    asked = f"{request.method} {request.scope['path']}\n".encode() + to_json(content)
+    return Attempt(key, sha256(asked).hexdigest(), int(container(request).clock()))

@@ -1,0 +1,45 @@
+"""Keeping many items at once."""
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.api.problems import expect_invalid, expect_problem
+
+
+def test_all_of_a_batch_are_kept_in_its_order(client: TestClient) -> None:
+    user = client.post("/users/", json={"email": "rick@example.com", "password": "wubbalubba"}).json()["id"]
+    batch = [
+        {"title": "Towel", "owner_id": user},
+        {"name": "Sieve", "price": 0.1},
+        {"title": "Spoon", "description": ""},
+    ]
+    answer = client.post("/items/batch", json=batch)
+    assert answer.status_code == 200
+    assert [item["title"] for item in answer.json()] == ["Towel", "Sieve", "Spoon"]
+    assert answer.text == client.get("/items/").text
+
+
+def test_a_batch_can_have_1000_items_and_no_more(client: TestClient) -> None:
+    items = client.post("/items/batch", json=[{"title": str(n)} for n in range(1000)]).json()
+    assert [item["title"] for item in items] == [str(n) for n in range(1000)]
+    assert len({item["id"] for item in items}) == 1000
+    answer = client.post("/items/batch", json=[{"title": "Towel"}] * 1001)
+    expect_invalid(answer, ["body"])
+    total = client.get("/items/?limit=1", headers={"Prefer": "count=exact"}).headers["X-Total-Count"]
+    assert total == "1000"
+
+
+@pytest.mark.parametrize("body", [[], {}, {"title": "Towel"}, None, "x", [[]]])
+def test_what_is_no_batch_is_refused(untouched: TestClient, body: object) -> None:
+    expect_problem(untouched.post("/items/batch", json=body), 422, "invalid-request")
+
+
+def test_what_is_wrong_is_named_by_its_place_and_nothing_is_kept(untouched: TestClient) -> None:
+    batch = [{"title": "Towel"}, {"title": ""}, {"title": "Spoon", "price": -1}]
+    expect_invalid(untouched.post("/items/batch", json=batch), ["body", 1, "title"], ["body", 2, "price"])
+    batch = [{"title": "Towel"}, {"title": " "}, {"title": "Spoon"}, {"title": "a\0"}]
+    expect_invalid(untouched.post("/items/batch", json=batch), ["body", 1, "title"], ["body", 3, "title"])
+    batch = [{"title": "Towel", "owner_id": 1_000_000}, {"title": "Sieve"}, {"title": "Spoon", "owner_id": 1_000_001}]
+    answer = untouched.post("/items/batch", json=batch)
+    expect_invalid(answer, ["body", 0, "owner_id"], ["body", 2, "owner_id"])
+    assert {error["msg"] for error in answer.json()["errors"]} == {"User not found"}

@@ -1,0 +1,157 @@
+"""Changing and removing users and items."""
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from entrypoints.container import Container
+from tests.api.problems import expect_invalid, expect_problem
+
+SECRET = "wubba lubba dub dub"
+
+
+@pytest.fixture
+def rick(client: TestClient) -> dict[str, Any]:
+    user: dict[str, Any] = client.post("/users/", json={"email": "rick@example.com", "password": SECRET}).json()
+    return user
+
+
+@pytest.fixture
+def towel(client: TestClient, rick: dict[str, Any]) -> dict[str, Any]:
+    whole = {"title": "Towel", "description": "Big", "price": 42.5}
+    item: dict[str, Any] = client.post(f"/users/{rick['id']}/items/", json=whole).json()
+    return item
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"title": "Sieve"},
+        {"description": None},
+        {"price": 0.1},
+        {"price": None},
+        {"owner_id": None},
+        {"title": "Sieve", "description": "Small", "price": 1, "owner_id": None},
+    ],
+)
+def test_what_is_changed_is_changed_and_the_rest_stays(
+    client: TestClient, towel: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    answer = client.patch(f"/items/{towel['id']}", json=changes)
+    assert answer.status_code == 200
+    assert answer.json() == towel | changes
+    assert client.get(f"/items/{towel['id']}").text == answer.text
+
+
+def test_name_is_another_spelling_of_title_in_changes_too(client: TestClient, towel: dict[str, Any]) -> None:
+    assert client.patch(f"/items/{towel['id']}", json={"name": "Sieve"}).json() == towel | {"title": "Sieve"}
+
+
+def test_an_item_can_be_given_to_somebody_else(client: TestClient, rick: dict[str, Any], towel: dict[str, Any]) -> None:
+    morty = client.post("/users/", json={"email": "morty@example.com", "password": SECRET}).json()
+    moved = client.patch(f"/items/{towel['id']}", json={"owner_id": morty["id"]}).json()
+    assert client.get(f"/users/{morty['id']}").json() == morty | {"items": [moved]}
+    assert client.get(f"/users/{rick['id']}").json() == rick
+
+
+def test_an_item_cannot_be_given_to_nobody_who_exists(client: TestClient, towel: dict[str, Any]) -> None:
+    answer = client.patch(f"/items/{towel['id']}", json={"title": "Sieve", "owner_id": 1_000_000})
+    assert expect_problem(answer, 404, "user-not-found")["detail"] == "User not found"
+    assert client.get(f"/items/{towel['id']}").json() == towel
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("title", None),
+        ("title", " "),
+        ("title", "x" * 256),
+        ("price", -1),
+        ("price", 0.001),
+        ("price", "1"),
+        ("owner_id", 0),
+        ("owner_id", "1"),
+        ("description", "\x00"),
+        ("description", 1),
+    ],
+)
+def test_what_may_not_be_is_refused_and_changes_nothing(
+    client: TestClient, towel: dict[str, Any], field: str, value: object
+) -> None:
+    answer = client.patch(f"/items/{towel['id']}", json={"description": "Small"} | {field: value})
+    expect_invalid(answer, ["body", field])
+    assert client.get(f"/items/{towel['id']}").json() == towel
+
+
+def test_a_user_can_be_changed_part_by_part(
+    client: TestClient, container: Container, rick: dict[str, Any], towel: dict[str, Any]
+) -> None:
+    path = f"/users/{rick['id']}"
+    with container.unit_of_work() as uow:
+        old = uow.users.get(rick["id"]).hashed_password
+    for changes in ({"email": "Rick@example.org"}, {"is_active": False}, {"email": "rick@EXAMPLE.com"}, {}):
+        rick |= changes
+        answer = client.patch(path, json=changes)
+        assert answer.json() == rick | {"email": answer.json()["email"], "items": [towel]}
+        assert answer.json()["email"].lower() == rick["email"].lower()
+        assert client.get(path).text == answer.text
+    answer = client.patch(path, json={"password": "another one"})
+    assert "another" not in answer.text
+    with container.unit_of_work() as uow:
+        assert uow.users.get(rick["id"]).hashed_password != old
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("email", None),
+        ("email", "rick"),
+        ("password", None),
+        ("password", "short"),
+        ("is_active", None),
+        ("is_active", "true"),
+        ("is_active", 1),
+    ],
+)
+def test_what_a_user_may_not_be_is_refused_and_changes_nothing(
+    client: TestClient, rick: dict[str, Any], field: str, value: object
+) -> None:
+    expect_invalid(client.patch(f"/users/{rick['id']}", json={field: value}), ["body", field])
+    assert client.get(f"/users/{rick['id']}").json() == rick
+
+
+def test_nobody_can_change_to_an_address_that_is_taken(client: TestClient, rick: dict[str, Any]) -> None:
+    morty = client.post("/users/", json={"email": "morty@example.com", "password": SECRET}).json()
+    answer = client.patch(f"/users/{morty['id']}", json={"email": "RICK@example.com", "is_active": False})
+    assert expect_problem(answer, 400, "email-taken")["detail"] == "Email already registered"
+    assert client.get("/users/").json() == [rick, morty]
+
+
+def test_who_is_removed_is_gone_with_all_their_items(
+    client: TestClient, rick: dict[str, Any], towel: dict[str, Any]
+) -> None:
+    other = client.post("/items/", json={"title": "of nobody"}).json()
+    answer = client.delete(f"/users/{rick['id']}")
+    assert (answer.status_code, answer.json()) == (200, {"ok": True})
+    expect_problem(client.get(f"/users/{rick['id']}"), 404, "user-not-found")
+    expect_problem(client.get(f"/users/{rick['id']}/items/"), 404, "user-not-found")
+    expect_problem(client.get(f"/items/{towel['id']}"), 404, "item-not-found")
+    assert client.get("/items/").json() == [other]
+    assert client.post("/users/", json={"email": rick["email"], "password": SECRET}).json()["id"] > rick["id"]
+
+
+def test_an_item_that_is_removed_is_gone(client: TestClient, rick: dict[str, Any], towel: dict[str, Any]) -> None:
+    answer = client.delete(f"/items/{towel['id']}")
+    assert (answer.status_code, answer.json()) == (200, {"ok": True})
+    expect_problem(client.get(f"/items/{towel['id']}"), 404, "item-not-found")
+    assert client.get(f"/users/{rick['id']}").json() == rick
+
+
+@pytest.mark.parametrize(("kind", "changes"), [("user", {"is_active": False}), ("item", {"title": "Sieve"})])
+def test_what_is_not_there_cannot_be_changed_or_removed(
+    client: TestClient, kind: str, changes: dict[str, object]
+) -> None:
+    for answer in (client.patch(f"/{kind}s/77", json=changes), client.delete(f"/{kind}s/77")):
+        expect_problem(answer, 404, f"{kind}-not-found")

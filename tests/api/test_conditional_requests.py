@@ -1,0 +1,111 @@
+"""``ETag``, ``If-None-Match`` and ``If-Match`` (RFC 9110 §13)."""
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.api.problems import expect_problem
+
+CHANGES: dict[str, dict[str, object]] = {"users": {"is_active": False}, "items": {"title": "Sieve"}}
+every_kind = pytest.mark.parametrize("kind", ["users", "items"])
+
+
+@pytest.fixture
+def paths(client: TestClient) -> dict[str, str]:
+    """A user and an item of theirs."""
+    user = client.post("/users/", json={"email": "rick@example.com", "password": "wubbalubba"})
+    item = client.post(f"{user.headers['Location']}/items/", json={"title": "Towel", "price": 0.1})
+    return {"users": user.headers["Location"], "items": item.headers["Location"]}
+
+
+@every_kind
+def test_the_tag_stays_while_the_answer_does_and_no_longer(
+    client: TestClient, paths: dict[str, str], kind: str
+) -> None:
+    first, again = client.get(paths[kind]), client.get(paths[kind])
+    assert first.headers["ETag"] == again.headers["ETag"]
+    assert first.headers["ETag"].startswith('"')
+    changed = client.patch(paths[kind], json=CHANGES[kind])
+    assert changed.headers["ETag"] == client.get(paths[kind]).headers["ETag"] != first.headers["ETag"]
+
+
+def test_what_is_created_has_the_tag_that_it_is_read_with(client: TestClient) -> None:
+    for path, body in (
+        ("/users/", {"email": "morty@example.com", "password": "wubbalubba"}),
+        ("/items/", {"title": "Towel", "price": 42.5}),
+    ):
+        made = client.post(path, json=body)
+        assert made.headers["ETag"] == client.get(made.headers["Location"]).headers["ETag"]
+
+
+def test_the_tag_of_a_user_changes_with_their_items(client: TestClient, paths: dict[str, str]) -> None:
+    tags = [client.get(paths["users"]).headers["ETag"]]
+    client.patch(paths["items"], json={"price": None})
+    tags.append(client.get(paths["users"]).headers["ETag"])
+    client.post(f"{paths['users']}/items/", json={"title": "Sieve"})
+    tags.append(client.get(paths["users"]).headers["ETag"])
+    client.delete(paths["items"])
+    tags.append(client.get(paths["users"]).headers["ETag"])
+    assert len(set(tags)) == 4
+
+
+@every_kind
+@pytest.mark.parametrize("given", ["{tag}", "W/{tag}", '"x", {tag}', "*", ' "x" ,{tag}, "y"'])
+def test_what_the_client_has_is_not_sent_again(
+    client: TestClient, paths: dict[str, str], kind: str, given: str
+) -> None:
+    tag = client.get(paths[kind]).headers["ETag"]
+    for method in ("GET", "HEAD"):
+        answer = client.request(method, paths[kind], headers={"If-None-Match": given.format(tag=tag)})
+        assert (answer.status_code, answer.content, answer.headers["ETag"]) == (304, b"", tag)
+        assert "Content-Type" not in answer.headers
+
+
+@every_kind
+@pytest.mark.parametrize("given", ['"x"', "nonsense", ""])
+def test_what_the_client_does_not_have_is_sent(
+    client: TestClient, paths: dict[str, str], kind: str, given: str
+) -> None:
+    assert client.get(paths[kind], headers={"If-None-Match": given}).status_code == 200
+
+
+@every_kind
+def test_what_was_changed_since_it_was_seen_is_not_overwritten(
+    client: TestClient, paths: dict[str, str], kind: str
+) -> None:
+    seen = client.get(paths[kind]).headers["ETag"]
+    client.patch(paths[kind], json=CHANGES[kind])
+    now = client.get(paths[kind])
+    for method, body in (("PATCH", CHANGES[kind]), ("DELETE", None)):
+        for stale in (seen, '"x"', f"W/{now.headers['ETag']}", "nonsense"):
+            answer = client.request(method, paths[kind], json=body, headers={"If-Match": stale})
+            expect_problem(answer, 412, "changed-meanwhile")
+    assert client.get(paths[kind]).text == now.text
+
+
+@every_kind
+@pytest.mark.parametrize("given", ["{tag}", '"x", {tag}', "*"])
+def test_what_is_as_it_was_seen_can_be_changed_and_removed(
+    client: TestClient, paths: dict[str, str], kind: str, given: str
+) -> None:
+    tag = client.get(paths[kind]).headers["ETag"]
+    changed = client.patch(paths[kind], json=CHANGES[kind], headers={"If-Match": given.format(tag=tag)})
+    assert changed.status_code == 200
+    tag = changed.headers["ETag"]
+    assert client.delete(paths[kind], headers={"If-Match": given.format(tag=tag)}).status_code == 200
+
+
+@every_kind
+def test_a_condition_on_what_is_not_there_is_not_found(client: TestClient, kind: str) -> None:
+    for method, body in (("PATCH", CHANGES[kind]), ("DELETE", None)):
+        answer = client.request(method, f"/{kind}/77", json=body, headers={"If-Match": "*"})
+        expect_problem(answer, 404, f"{kind[:-1]}-not-found")
+
+
+def test_a_user_with_new_items_is_not_as_they_were_seen(client: TestClient, paths: dict[str, str]) -> None:
+    seen = {"If-Match": client.get(paths["users"]).headers["ETag"]}
+    client.post(f"{paths['users']}/items/", json={"title": "Sieve"})
+    expect_problem(client.delete(paths["users"], headers=seen), 412, "changed-meanwhile")
+    user: dict[str, Any] = client.get(paths["users"]).json()
+    assert len(user["items"]) == 2

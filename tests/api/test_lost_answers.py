@@ -1,0 +1,140 @@
+"""Clients that lose answers and send their requests again, and clients that change one thing at once."""
+
+from asyncio import StreamReader, StreamWriter, open_connection, start_server
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from itertools import count
+from typing import Any
+
+import anyio
+import pytest
+from fastapi import FastAPI
+from httpx2 import ASGITransport, AsyncClient, TransportError
+from uvicorn import Config, Server
+
+from entrypoints.api.app import create_app
+from entrypoints.container import Container
+
+
+@asynccontextmanager
+async def served(app: FastAPI) -> AsyncIterator[int]:
+    """The port on which the application is served."""
+    server = Server(Config(app, port=0, log_config=None, timeout_graceful_shutdown=1))
+    async with anyio.create_task_group() as group:
+        group.start_soon(server.serve)
+        while not server.started:
+            await anyio.sleep(0.01)
+        yield server.servers[0].sockets[0].getsockname()[1]
+        server.should_exit = True
+
+
+@asynccontextmanager
+async def losing_every_third_answer(port: int) -> AsyncIterator[int]:
+    """The port of a proxy to this one: one request a connection, and every third answer never leaves."""
+    answers = count(1)
+
+    async def forward(reader: StreamReader, writer: StreamWriter) -> None:
+        upstream, out = await open_connection("127.0.0.1", port)
+        with suppress(ConnectionError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0] or 0)
+            out.write(head + await reader.readexactly(length))
+            answer = await upstream.read(-1)
+            if next(answers) % 3:
+                writer.write(answer)
+                await writer.drain()
+        for each in (out, writer):
+            each.close()
+
+    async with await start_server(forward, "127.0.0.1", 0) as proxy:
+        yield proxy.sockets[0].getsockname()[1]
+
+
+async def keep(client: AsyncClient, number: int) -> dict[str, Any]:
+    """Send one request until it is answered with 200."""
+    headers = {"Idempotency-Key": f"item-{number}", "Connection": "close"}
+    while True:
+        with suppress(TransportError):
+            answer = await client.post("/items/", json={"title": f"Thing {number}"}, headers=headers)
+            assert answer.status_code in (200, 409), answer.text
+            if answer.status_code == 200:
+                item: dict[str, Any] = answer.json()
+                return item
+
+
+def check_retries(container: Container, requests: int) -> None:
+    """So many items, each asked for until it is acknowledged by 16 clients, are kept once each."""
+    kept: list[dict[str, Any]] = []
+
+    async def run() -> None:
+        numbers = iter(range(requests))
+
+        async def work(client: AsyncClient) -> None:
+            for number in numbers:
+                kept.append(await keep(client, number))
+
+        async with (
+            served(create_app(container)) as port,
+            losing_every_third_answer(port) as proxy,
+            AsyncClient(base_url=f"http://127.0.0.1:{proxy}", timeout=30) as client,
+            anyio.create_task_group() as group,
+        ):
+            for _ in range(16):
+                group.start_soon(work, client)
+
+    anyio.run(run)
+    assert Counter(item["title"] for item in kept) == Counter(f"Thing {number}" for number in range(requests))
+    assert len({item["id"] for item in kept}) == requests
+    assert container.unit_of_work().views.count_items() == requests
+
+
+def test_what_is_sent_again_until_it_is_acknowledged_is_kept_once(container: Container) -> None:
+    check_retries(container, 60)
+
+
+@pytest.mark.long
+def test_5000_requests_whose_answers_get_lost_are_kept_once_each(container: Container) -> None:
+    check_retries(container, 5_000)
+
+
+def check_conditional_changes(container: Container, changes: int) -> None:
+    """Four clients count one item up, each from what it saw: every 200 counts once, and nothing else does."""
+    statuses: Counter[int] = Counter()
+    app = create_app(container)
+
+    async def run() -> int:
+        async with (
+            app.router.lifespan_context(app),
+            AsyncClient(transport=ASGITransport(app), base_url="http://api", timeout=60) as client,
+        ):
+            path = (await client.post("/items/", json={"title": "0"})).headers["Location"]
+            left = iter(range(changes))
+
+            async def work() -> None:
+                for _ in left:
+                    seen = await client.get(path)
+                    answer = await client.patch(
+                        path,
+                        json={"title": str(int(seen.json()["title"]) + 1)},
+                        headers={"If-Match": seen.headers["ETag"]},
+                    )
+                    statuses[answer.status_code] += 1
+
+            async with anyio.create_task_group() as group:
+                for _ in range(4):
+                    group.start_soon(work)
+            return int((await client.get(path)).json()["title"])
+
+    final = anyio.run(run)
+    assert statuses.keys() <= {200, 412}
+    assert (statuses[200], sum(statuses.values())) == (final, changes)
+
+
+def test_every_conditional_change_that_succeeds_is_there_once(container: Container) -> None:
+    check_conditional_changes(container, 80)
+
+
+@pytest.mark.long
+def test_20000_conditional_changes_are_there_once_each(container: Container) -> None:
+    check_conditional_changes(container, 20_000)

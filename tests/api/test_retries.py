@@ -1,0 +1,135 @@
+"""``Idempotency-Key``: sending a request again does nothing twice."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from dependency_injector import providers
+from fastapi.testclient import TestClient
+
+from entrypoints.api.app import create_app
+from entrypoints.container import Container
+from tests.api.problems import expect_invalid, expect_problem
+from tests.api.test_simultaneous_requests import all_at_once
+
+SECRET = "wubba lubba dub dub"
+POSTS: list[tuple[str, Any, Any]] = [
+    ("/users/", {"email": "rick@example.com", "password": SECRET}, {"email": "morty@example.com", "password": SECRET}),
+    ("/items/", {"title": "Towel", "price": 0.1}, {"title": "Towel", "price": 0.2}),
+    ("/users/{user}/items/", {"title": "Towel"}, {"title": "Sieve"}),
+    ("/items/batch", [{"title": "one"}, {"title": "two"}], [{"title": "two"}, {"title": "one"}]),
+]
+every_post = pytest.mark.parametrize(("path", "body", "other"), POSTS)
+KEY = {"Idempotency-Key": "5f0c8a86-6c1f-4b8d-8b1c-2d3f"}
+
+
+@pytest.fixture
+def user(client: TestClient) -> int:
+    return int(client.post("/users/", json={"email": "summer@example.com", "password": SECRET}).json()["id"])
+
+
+def everything(client: TestClient) -> tuple[str, str]:
+    return client.get("/users/").text, client.get("/items/").text
+
+
+@every_post
+def test_the_first_answer_is_given_again(client: TestClient, user: int, path: str, body: Any, other: Any) -> None:
+    path = path.format(user=user)
+    first = client.post(path, json=body, headers=KEY)
+    assert first.status_code == 200
+    kept = everything(client)
+    again = client.post(path, json=body, headers=KEY)
+    assert (again.status_code, again.text, again.headers) == (200, first.text, first.headers)
+    assert everything(client) == kept
+
+
+@every_post
+def test_another_body_under_the_same_key_is_refused(
+    client: TestClient, user: int, path: str, body: Any, other: Any
+) -> None:
+    path = path.format(user=user)
+    client.post(path, json=body, headers=KEY)
+    kept = everything(client)
+    problem = expect_problem(client.post(path, json=other, headers=KEY), 422, "idempotency-key-reused")
+    assert problem["errors"][0]["loc"] == ["header", "Idempotency-Key"]
+    assert everything(client) == kept
+
+
+def test_another_route_under_the_same_key_is_refused(client: TestClient, user: int) -> None:
+    client.post("/items/", json={"title": "Towel"}, headers=KEY)
+    kept = everything(client)
+    for path, body in ((f"/users/{user}/items/", {"title": "Towel"}), ("/items/batch", [{"title": "Towel"}])):
+        expect_problem(client.post(path, json=body, headers=KEY), 422, "idempotency-key-reused")
+    assert everything(client) == kept
+
+
+def test_another_password_is_another_body(client: TestClient, container: Container) -> None:
+    from adapters.password_hashing import Argon2PasswordHasher
+
+    with container.hasher.override(providers.Singleton(Argon2PasswordHasher)):
+        body = {"email": "rick@example.com", "password": SECRET}
+        first = client.post("/users/", json=body, headers=KEY)
+        other = client.post("/users/", json=body | {"password": f"{SECRET}!"}, headers=KEY)
+        expect_problem(other, 422, "idempotency-key-reused")
+        assert client.post("/users/", json=body, headers=KEY).text == first.text
+
+
+def test_how_a_body_is_written_does_not_matter(client: TestClient) -> None:
+    headers = KEY | {"Content-Type": "application/json"}
+    first = client.post("/items/", content=b'{"title": "Towel", "price": 1}', headers=headers)
+    again = client.post("/items/", content=b'{"price":1.0,\n"title":"\\u0054owel","owner_id":null}', headers=headers)
+    assert again.text == first.text
+    assert len(client.get("/items/").json()) == 1
+
+
+def test_different_keys_are_different_requests(client: TestClient) -> None:
+    for key in ("a", "A", "b"):
+        client.post("/items/", json={"title": "Towel"}, headers={"Idempotency-Key": key})
+    assert len(client.get("/items/").json()) == 3
+
+
+def test_a_refusal_is_not_kept(client: TestClient, user: int) -> None:
+    expect_problem(client.post("/users/1000000/items/", json={"title": "Towel"}, headers=KEY), 404, "user-not-found")
+    taken = {"email": "summer@example.com", "password": SECRET}
+    for _ in range(2):
+        expect_problem(client.post("/users/", json=taken, headers=KEY), 400, "email-taken")
+    assert client.post("/items/", json={"title": "Towel"}, headers=KEY).status_code == 200
+
+
+def test_a_key_is_kept_for_24_hours(client: TestClient, container: Container) -> None:
+    for now, items in ((1_000_000, 1), (1_086_399, 1), (1_086_400, 2), (1_086_401, 2)):
+        with container.clock.override(providers.Object(now)):
+            assert client.post("/items/", json={"title": "Towel"}, headers=KEY).status_code == 200
+            assert len(client.get("/items/").json()) == items
+
+
+def test_what_was_removed_since_is_still_told(client: TestClient) -> None:
+    first = client.post("/items/", json={"title": "Towel"}, headers=KEY)
+    client.delete(first.headers["Location"])
+    assert client.post("/items/", json={"title": "Towel"}, headers=KEY).text == first.text
+    assert client.get("/items/").json() == []
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "a b", "\t", "\u00e9".encode("latin-1"), b"\x7f"])
+def test_what_is_no_key_is_refused(untouched: TestClient, key: Any) -> None:
+    answer = untouched.post("/items/", json={"title": "Towel"}, headers=[("Idempotency-Key", key)])
+    expect_invalid(answer, ["header", "Idempotency-Key"])
+
+
+@pytest.mark.parametrize(("path", "body"), [(path, body) for path, body, _ in POSTS if "{" not in path])
+def test_of_16_at_once_one_acts_and_the_others_hear_of_it(container: Container, path: str, body: Any) -> None:
+    app = create_app(container)
+    (answers,) = all_at_once(app, [("POST", path, body)] * 16, headers=KEY)
+    statuses = Counter(answer.status_code for answer in answers)
+    assert statuses.keys() <= {200, 409}
+    assert len({answer.text for answer in answers if answer.status_code == 200}) == 1
+    for answer in answers:
+        if answer.status_code == 409:
+            expect_problem(answer, 409, "idempotency-key-in-use")
+            assert answer.headers["Retry-After"] == "1"
+    with TestClient(app) as client:
+        assert (
+            len(client.get("/users/").json()) + len(client.get("/items/").json()) == len(body)
+            if path == "/items/batch"
+            else 1
+        )
