@@ -3,6 +3,7 @@
 Which parameters there are decides which statement it is. Their order is always the same.
 """
 
+from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
@@ -50,6 +51,18 @@ def of_items(wanted: ItemFilter) -> Asked:
 def of_page(page: PageRequest) -> Asked:
     """``after``, ``skip`` and ``rows``: one more than is shown tells whether there are more."""
     return {"after": page.after, "skip": page.skip, "rows": page.limit + 1}
+
+
+def by_id_if_so(wanted: ItemFilter, page: PageRequest) -> tuple[Sort, PageRequest]:
+    """Items of one title that are sorted by title are sorted by id; and so begins their page."""
+    title, place = wanted.title, page.after_value
+    if title is None or not wanted.sort.endswith("title"):
+        return wanted.sort, page
+    descending = wanted.sort.startswith("-")
+    if page.after and isinstance(place, str) and place != title:
+        all_behind = (place < title) != descending
+        page = replace(page, after=0 if all_behind else 1 if descending else ID_MAX)
+    return "-id" if descending else "id", page
 
 
 def of_sorted_page(page: PageRequest, sort: Sort) -> Asked:

@@ -46,6 +46,7 @@ class SqlAlchemyReceipts:
             "expires_at": receipt.expires,
         }
         with in_domain_terms():
+            self._session.flush()
             connection = self._session.connection()
             connection.execute(_REPLACE, {"wanted": receipt.key, "now": now})
             try:

@@ -110,6 +110,7 @@ class SqlAlchemyItemRepository:
 
     def add(self, item: Item) -> None:
         with in_domain_terms():
+            self._session.flush()  # as before every addition: whatever was changed is written first
             if not _stored(self._session, _ADD_ITEM, item):
                 raise UserNotFound
 

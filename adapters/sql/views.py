@@ -68,8 +68,9 @@ class SqlAlchemyViews:
         if wanted == ALL_ITEMS:
             rows = self._reader.rows(self._items, **asking.of_page(page))
         else:
-            asked = asking.of_items(wanted) | asking.of_sorted_page(page, wanted.sort)
-            rows = self._reader.rows(self._kept(page_of_items, self._dialect, wanted.sort, tuple(asked)), **asked)
+            sort, place = asking.by_id_if_so(wanted, page)
+            asked = asking.of_items(wanted) | asking.of_sorted_page(place, sort)
+            rows = self._reader.rows(self._kept(page_of_items, self._dialect, sort, tuple(asked)), **asked)
         return Page.cut(_items(rows), page.limit)
 
     def count_items(self, wanted: ItemFilter = ALL_ITEMS) -> int:
