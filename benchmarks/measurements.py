@@ -2,21 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from statistics import median
 
 from benchmarks.contestants import Contestant, contestants
-from benchmarks.data import ITEMS_EACH, USERS, Copies, count_items
-from benchmarks.load import load
+from benchmarks.data import Copies, count_items
+from benchmarks.load import load, load_beside_writer, warm_up
+from benchmarks.medians import middle, ratio
+from benchmarks.rows import ITEMS_EACH, USERS
 from benchmarks.scenarios import CREATE, Scenario, WrongAnswer, check, scenarios_for
 from benchmarks.servers import Cores, Server, running
-
-WARM_UP = 1
-"""Seconds of load before each that counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One load: answers a second, milliseconds, µs of the server's processor time an answer, MiB, failures."""
+    """One load: answers a second, milliseconds, µs of the server's processor time an answer, MiB, failures.
+
+    :param written: items a second that a further client created meanwhile; their share of ``cpu`` is in it.
+    """
 
     rate: float
     p50: float
@@ -24,6 +25,7 @@ class Measurement:
     cpu: float
     memory: float
     failed: int
+    written: float
 
 
 Key = tuple[Contestant, Scenario]
@@ -38,8 +40,7 @@ class Figures(dict[Key, list[Measurement]]):
 
     def median(self, key: Key, name: str) -> float:
         """Of one column, over the rounds that count; not a number where there is none."""
-        values = [getattr(each, name) for each in self.counted(key)]
-        return median(values) if values else float("nan")
+        return middle(getattr(each, name) for each in self.counted(key))
 
 
 def measure(
@@ -60,8 +61,9 @@ def measure(
             for scenario, measurement in _turn(contestant, copies, cores, seconds):
                 figures.setdefault((contestant, scenario), []).append(measurement)
                 failures = f", {measurement.failed} FAILED" if measurement.failed else ""
+                writer = f" beside {measurement.written:,.0f} new items/s" if scenario.beside_writer else ""
                 rate = f"{measurement.rate:,.0f}/s"
-                note(f"{kind}, round {round + 1}: {contestant.name}, {scenario.title}: {rate}{failures}")
+                note(f"{kind}, round {round + 1}: {contestant.name}, {scenario.title}{writer}: {rate}{failures}")
     return figures
 
 
@@ -70,8 +72,8 @@ def _turn(contestant: Contestant, copies: Copies, cores: Cores, seconds: int) ->
         with running(contestant, url, cores) as server:
             created = check(contestant, server.port)
             for scenario in scenarios_for(contestant):
-                answers, measurement = _load(server, scenario, seconds)
-                created += answers if scenario is CREATE else 0
+                more, measurement = _load(server, scenario, seconds)
+                created += more
                 yield scenario, measurement
         kept = count_items(url) - USERS * ITEMS_EACH
         if kept < created:
@@ -79,13 +81,19 @@ def _turn(contestant: Contestant, copies: Copies, cores: Cores, seconds: int) ->
 
 
 def _load(server: Server, scenario: Scenario, seconds: int) -> tuple[int, Measurement]:
-    """How many answers were no failures, warming up included; and what was measured after that."""
-    warm = load(scenario, server.port, WARM_UP)
-    server.settle()
+    """How many items were created at least, and what was measured."""
+    seconds = max(seconds, scenario.least_seconds)
+    warm = warm_up(scenario, server.port)
     before = server.cpu_seconds()
-    result = load(scenario, server.port, seconds)
-    cpu = (server.cpu_seconds() - before) * 1e6 / max(result.answers, 1)
+    if scenario.beside_writer:
+        result, writer = load_beside_writer(scenario, server.port, seconds)
+        others = [writer]
+    else:
+        result, others = load(scenario, server.port, seconds), []
+    cpu = ratio((server.cpu_seconds() - before) * 1e6, result.answers)
     server.settle()
-    rate = result.answers / result.seconds
-    measurement = Measurement(rate, result.p50, result.p99, cpu, server.memory(), warm.failed + result.failed)
-    return warm.answers + result.answers - measurement.failed, measurement
+    failed = sum(each.failed for each in (warm, result, *others))
+    creating = [warm, result] if scenario is CREATE else others
+    created = sum(each.answers - each.failed for each in creating)
+    written = sum(each.rate for each in others)
+    return created, Measurement(result.rate, result.p50, result.p99, cpu, server.memory(), failed, written)

@@ -21,7 +21,7 @@ def svg(titles: dict[str, str], results: dict[str, Figures]) -> str:
             y += _TITLE
             keys = [(each, NOTHING if each is NO_OP else scenario) for each in contestants(kind)]
             rates = {contestant.name: figures.median((contestant, asked), "rate") for contestant, asked in keys}
-            most = max(rate for rate in rates.values() if not isnan(rate))
+            most = max((rate for rate in rates.values() if not isnan(rate)), default=0) or 1
             for name, rate in rates.items():
                 width = 0 if isnan(rate) else max(1, round(rate / most * (_WIDTH - _LEFT - _RIGHT)))
                 colour = "#2563eb" if name == BELONGINGS.name else "#94a3b8"

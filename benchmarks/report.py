@@ -1,14 +1,15 @@
 """The page for the documentation."""
 
 from dataclasses import dataclass
-from math import isnan
 from pathlib import Path
 
 from benchmarks.contestants import BELONGINGS, FLOORS, NO_OP, TUTORIAL, Contestant, contestants
-from benchmarks.data import ITEMS_EACH, USERS
-from benchmarks.load import CONNECTIONS
-from benchmarks.measurements import WARM_UP, Figures
-from benchmarks.scenarios import NOTHING, SCENARIOS, Scenario, scenarios_for
+from benchmarks.load import CONNECTIONS, WARM_UP
+from benchmarks.markdown import filled_in, number, strong, table
+from benchmarks.measurements import Figures
+from benchmarks.medians import ratio
+from benchmarks.rows import ITEMS_EACH, USERS
+from benchmarks.scenarios import NOTHING, SCENARIOS, USERS_LIST, Scenario
 
 TITLES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
@@ -35,9 +36,10 @@ _METHOD = """## How it was measured
 - Each contestant was one process of uvicorn with one worker and no access log. Pinned: <cores>.
 - The data were <users> users with <each> items each, made anew for every start.
 - <connections> clients each sent the next request as soon as they had the answer to the last, for <warm_up> s
-  that did not count and then for <seconds> s that did. Other users were read, and given items, each time.
-- The contestants took turns in <rounds> rounds. The figures are the medians; the range is of the rounds. A round in
-  which any answer failed does not count for that request.
+  that did not count and then for <seconds> s that did, or <longer> s for a list of users, which takes the slowest long.
+  Other users were read, and given items, each time.
+- The contestants took turns, <rounds> times. The figures are the medians; the range is of all turns. A turn in which
+  any answer failed does not count for that request.
 - Before a load, answers to all requests were compared with the data. After it, what had been created was counted.
 - What was created was on disk before the answer: each database was at its safe settings.
 - CPU is the processor time of the server's process for one answer (PostgreSQL's own processes not included). It
@@ -47,9 +49,14 @@ _METHOD = """## How it was measured
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What was measured, how, and on what."""
+    """What was measured, how, and on what.
+
+    :param figures: by the kind of database.
+    :param sections: of the page, on what was measured besides.
+    """
 
     figures: dict[str, Figures]
+    sections: list[str]
     machine: dict[str, str]
     cores: str
     rounds: int
@@ -64,7 +71,8 @@ def page(run: Run, plot: str) -> str:
     parts = [_INTRODUCTION.replace("<plot>", plot)]
     for kind, figures in run.figures.items():
         parts += [f"## {TITLES[kind]}\n", _ratios(kind, figures), _figures(kind, figures)]
-    return "\n".join([*parts, _method(run), "## On what\n", _table([["", ""], *map(list, run.machine.items())])])
+    parts += [*run.sections, _method(run)]
+    return "\n".join([*parts, "## On what\n", table([["", ""], *map(list, run.machine.items())])])
 
 
 def _ratios(kind: str, figures: Figures) -> str:
@@ -74,22 +82,23 @@ def _ratios(kind: str, figures: Figures) -> str:
         p99 = _ratio(figures, "p99", scenario, TUTORIAL)
         floor = _ratio(figures, "rate", scenario, FLOORS[kind])
         nothing = _ratio(figures, "rate", scenario, NO_OP)
-        rows.append([scenario.title, f"**{times:.1f} ×**", f"{p99:.0%}", f"**{floor:.0%}**", f"{nothing:.0%}"])
-    return _table(rows)
+        compared = [strong(number(times, ".1f", " ×")), number(p99, ".0%")]
+        rows.append([scenario.title, *compared, strong(number(floor, ".0%")), number(nothing, ".0%")])
+    return table(rows)
 
 
 def _ratio(figures: Figures, name: str, scenario: Scenario, other: Contestant) -> float:
     against = NOTHING if other is NO_OP else scenario
-    return figures.median((BELONGINGS, scenario), name) / figures.median((other, against), name)
+    return ratio(figures.median((BELONGINGS, scenario), name), figures.median((other, against), name))
 
 
 def _figures(kind: str, figures: Figures) -> str:
     rows = [["", "", "requests/s", "range", "p50, ms", "p99, ms", "CPU, µs", "memory, MiB"]]
     for scenario in (NOTHING, *SCENARIOS):
         for contestant in contestants(kind):
-            if scenario in scenarios_for(contestant):
+            if (contestant, scenario) in figures:
                 rows.append([scenario.title, contestant.name, *_columns(figures, contestant, scenario)])
-    return _table(rows)
+    return table(rows)
 
 
 def _columns(figures: Figures, contestant: Contestant, scenario: Scenario) -> list[str]:
@@ -100,27 +109,22 @@ def _columns(figures: Figures, contestant: Contestant, scenario: Scenario) -> li
     if left_out:
         span += f"; {left_out} of {len(figures[key])} rounds failed"
     shown = {"rate": ",.0f", "p50": ",.1f", "p99": ",.1f", "cpu": ",.0f", "memory": ",.0f"}
-    columns = [_number(figures.median(key, name), form) for name, form in shown.items()]
+    columns = [number(figures.median(key, name), form) for name, form in shown.items()]
     return [columns[0], span, *columns[1:]]
 
 
-def _number(value: float, form: str) -> str:
-    return "–" if isnan(value) else format(value, form)
-
-
 def _method(run: Run) -> str:
-    text = _METHOD
-    values = {"cores": run.cores, "users": f"{USERS:,}", "each": ITEMS_EACH, "connections": CONNECTIONS}
-    for name, value in {**values, "warm_up": WARM_UP, "seconds": run.seconds, "rounds": run.rounds}.items():
-        text = text.replace(f"<{name}>", str(value))
-    return text
-
-
-def _table(rows: list[list[str]]) -> str:
-    """The first row is the head; what begins with a figure in the second row is set to the right."""
-    head, *body = [f"| {' | '.join(row)} |" for row in rows]
-    sides = ["--:" if cell.strip("*")[:1].isdigit() else "---" for cell in rows[1]]
-    return "\n".join([head, f"| {' | '.join(sides)} |", *body, ""])
+    return filled_in(
+        _METHOD,
+        cores=run.cores,
+        users=f"{USERS:,}",
+        each=ITEMS_EACH,
+        connections=CONNECTIONS,
+        warm_up=WARM_UP,
+        seconds=run.seconds,
+        longer=max(run.seconds, USERS_LIST.least_seconds),
+        rounds=run.rounds,
+    )
 
 
 def write(path: Path, text: str) -> None:

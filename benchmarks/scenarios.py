@@ -1,14 +1,14 @@
 """What is asked of every contestant, and what it must answer."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from http.client import HTTPConnection
 from operator import itemgetter
 from typing import Any
 
-from benchmarks.contestants import NO_OP, TUTORIAL, Contestant
-from benchmarks.data import ITEMS_EACH, USERS, item, user
+from benchmarks.contestants import BELONGINGS, NO_OP, TUTORIAL, Contestant
+from benchmarks.rows import ITEMS_EACH, USERS, item, user
 
 _LAST = USERS - 100
 """Users up to this one are read, those behind it get new items: what is read stays as it is."""
@@ -18,13 +18,19 @@ _NEW = {"title": "New thing", "description": "Bought a moment ago", "price": 12.
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One kind of request; ``{id}`` in ``path`` is a user, another one each time, from ``first`` to ``last``."""
+    """One kind of request; ``{id}`` in ``path`` is a user, another one each time, from ``first`` to ``last``.
+
+    :param least_seconds: for how long it is loaded at least: an answer of the slowest may take two seconds.
+    :param beside_writer: whether a further client creates items meanwhile, without pause.
+    """
 
     title: str
     path: str
     first: int = 1
     last: int = 1
     body: str = ""
+    least_seconds: int = 1
+    beside_writer: bool = False
 
     @property
     def method(self) -> str:
@@ -41,10 +47,12 @@ class Scenario:
 NOTHING = Scenario("nothing", "/")
 USER = Scenario("a user with 10 items", "/users/{id}", last=_LAST)
 ITEMS = Scenario("a list of 100 items", "/items/")
-USERS_LIST = Scenario("a list of 100 users with their items", "/users/")
+USERS_LIST = Scenario("a list of 100 users with their items", "/users/", least_seconds=3)
 CREATE = Scenario("create an item", "/users/{id}/items/", _LAST + 1, USERS, json.dumps(_NEW))
 
 SCENARIOS = (USER, ITEMS, USERS_LIST, CREATE)
+BESIDE_WRITER = {scenario: replace(scenario, beside_writer=True) for scenario in (USER, ITEMS)}
+"""What is also measured of Belongings while a further client writes."""
 
 
 class WrongAnswer(Exception):
@@ -52,7 +60,10 @@ class WrongAnswer(Exception):
 
 
 def scenarios_for(contestant: Contestant) -> tuple[Scenario, ...]:
-    return (NOTHING,) if contestant is NO_OP else SCENARIOS
+    """In the order in which they are measured."""
+    if contestant is NO_OP:
+        return (NOTHING,)
+    return (*SCENARIOS, *BESIDE_WRITER.values()) if contestant is BELONGINGS else SCENARIOS
 
 
 def check(contestant: Contestant, port: int) -> int:

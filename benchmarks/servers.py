@@ -14,8 +14,8 @@ from time import monotonic, sleep
 
 from benchmarks.contestants import Contestant
 
-_TOP = Path(__file__).parents[1]
-_PATIENCE = 30
+TOP = Path(__file__).parents[1]
+PATIENCE = 30
 """Seconds for a start."""
 
 
@@ -35,6 +35,18 @@ class Cores:
         os.sched_setaffinity(0, {cores[-1]})
         return cls(cores[0], cores[-1])
 
+    @contextmanager
+    def shared(self) -> Iterator["Cores"]:
+        """Let this process, and all that it starts meanwhile, use both; with these cores to start servers on."""
+        if self.server is None or self.load is None:
+            yield self
+            return
+        os.sched_setaffinity(0, {self.server, self.load})
+        try:
+            yield Cores(None, None)
+        finally:
+            os.sched_setaffinity(0, {self.load})
+
     def __str__(self) -> str:
         if self.server is None:
             return "server and load share all cores, since they cannot be pinned here: compare with care"
@@ -49,12 +61,14 @@ class Server:
     port: int
 
     def cpu_seconds(self) -> float:
-        """How long it has used the processor; not a number where the system does not tell."""
-        path = Path(f"/proc/{self.process.pid}/stat")
-        if not path.exists():
+        """How long it and its workers have used the processor; not a number where the system does not tell."""
+        if not Path(f"/proc/{self.process.pid}/stat").exists():
             return nan
-        user, system = path.read_text().rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+        ticks = 0
+        for process in (self.process.pid, *_children(self.process.pid)):
+            user, system = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+            ticks += int(user) + int(system)
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def settle(self) -> None:
         """Wait until it has finished what nobody waits for any more: requests of clients that have left."""
@@ -71,42 +85,58 @@ class Server:
 
 
 @contextmanager
-def running(contestant: Contestant, database_url: str, cores: Cores) -> Iterator[Server]:
+def running(contestant: Contestant, database_url: str, cores: Cores, workers: int = 1) -> Iterator[Server]:
     """Start it, and end it.
 
     :raises RuntimeError: it does not start; the message is what it said.
     """
+    command = [sys.executable, "-m", "uvicorn", "--factory", contestant.app, "--app-dir", str(TOP)]
+    options = ["--host", "127.0.0.1", "--port", "0", "--no-access-log", "--workers", str(workers)]
+    with started([*command, *options], environment(database_url), cores) as (process, log):
+        yield Server(process, _port(process, log, workers))
+
+
+@contextmanager
+def started(command: list[str], env: dict[str, str], cores: Cores) -> Iterator[tuple["subprocess.Popen[bytes]", Path]]:
+    """A process in a folder of its own, and the file that holds what it says; both are gone at the end."""
     with TemporaryDirectory(prefix="belongings-bench-") as folder, (Path(folder) / "log").open("wb") as log:
-        command = [sys.executable, "-m", "uvicorn", "--factory", contestant.app, "--app-dir", str(_TOP)]
-        options = ["--host", "127.0.0.1", "--port", "0", "--no-access-log"]
-        process = subprocess.Popen(  # noqa: S603  # our own interpreter and applications
-            [*command, *options], cwd=folder, env=_environment(database_url), stdout=log, stderr=log
-        )
+        process = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log)  # noqa: S603  # our own
         try:
             if cores.server is not None:
                 os.sched_setaffinity(process.pid, {cores.server})  # before it has other threads; they inherit this
-            yield Server(process, _port(process, Path(log.name)))
+            yield process, Path(log.name)
         finally:
             process.terminate()
             try:
-                process.wait(_PATIENCE)
+                process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
 
 
-def _environment(database_url: str) -> dict[str, str]:
+def environment(database_url: str) -> dict[str, str]:
     """Ours, without settings of Belongings: all defaults, and one worker."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("BELONGINGS_", "UVICORN_"))}
     return {**ours, "DATABASE_URL": database_url, "WEB_CONCURRENCY": "1"}
 
 
-def _port(process: "subprocess.Popen[bytes]", log: Path) -> int:
-    """The free port that it took, as it logs once it is ready."""
-    deadline = monotonic() + _PATIENCE
+def port_in(log: Path) -> int | None:
+    """The free port that a server took, once it says so."""
+    found = re.search(r"(?:running|listens) on http://127\.0\.0\.1:(\d+)", log.read_text())
+    return int(found[1]) if found else None
+
+
+def _port(process: "subprocess.Popen[bytes]", log: Path, workers: int) -> int:
+    """The same, when all workers are ready."""
+    deadline = monotonic() + PATIENCE
     while monotonic() < deadline and process.poll() is None:
-        found = re.search(r"running on http://127\.0\.0\.1:(\d+)", log.read_text())
-        if found:
-            return int(found[1])
+        port = port_in(log)
+        if port and log.read_text().count("Application startup complete") >= workers:
+            return port
         sleep(0.02)
     raise RuntimeError(log.read_text() or "it did not start in time")
+
+
+def _children(process: int) -> list[int]:
+    listed = Path(f"/proc/{process}/task/{process}/children")
+    return [int(each) for each in listed.read_text().split()] if listed.exists() else []

@@ -10,6 +10,8 @@ from fastapi import FastAPI, HTTPException, Response
 from pydantic import BaseModel
 from pydantic_core import to_json
 
+from domain.text import folded
+
 
 class ItemCreate(BaseModel):
     title: str
@@ -62,10 +64,10 @@ def create_app() -> FastAPI:
     async def create_item(user_id: int, item: ItemCreate) -> Response:
         cents = None if item.price is None else round(item.price * 100)
         row = (item.title, item.description, cents, user_id)
+        insert = """INSERT INTO items (title, description, price, owner_id, version, search_text)
+            VALUES ($1, $2, $3, $4, 1, $5) RETURNING id"""
         try:
-            insert = """INSERT INTO items (title, description, price, owner_id, version)
-                VALUES ($1, $2, $3, $4, 1) RETURNING id"""
-            id = await pool.fetchval(insert, *row)
+            id = await pool.fetchval(insert, *row, folded(f"{item.title}\n{item.description or ''}"))
         except asyncpg.ForeignKeyViolationError:
             raise HTTPException(404, "User not found") from None
         return _json(_item((*row[:3], id, user_id)))

@@ -12,6 +12,8 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 from sqlalchemy import make_url
 
+from domain.text import folded
+
 
 class ItemCreate(BaseModel):
     title: str
@@ -55,9 +57,10 @@ def create_app() -> FastAPI:
     async def create_item(user_id: int, item: ItemCreate) -> Response:
         cents = None if item.price is None else round(item.price * 100)
         row = (item.title, item.description, cents, user_id)
+        insert = """INSERT INTO items (title, description, price, owner_id, version, search_text)
+            VALUES (?, ?, ?, ?, 1, ?)"""
         try:
-            insert = "INSERT INTO items (title, description, price, owner_id, version) VALUES (?, ?, ?, ?, 1)"
-            id = query(insert, row).lastrowid
+            id = query(insert, (*row, folded(f"{item.title}\n{item.description or ''}"))).lastrowid
         except sqlite3.IntegrityError:
             raise HTTPException(404, "User not found") from None
         return _json(_item((*row[:3], id, user_id)))

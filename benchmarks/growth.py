@@ -1,0 +1,135 @@
+"""What pages cost as data grow."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.client import HTTPConnection
+from math import nan
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from benchmarks.contestants import BELONGINGS
+from benchmarks.data import Copies
+from benchmarks.load import CONNECTIONS, load, warm_up
+from benchmarks.markdown import filled_in, number, strong, table
+from benchmarks.medians import middle, ratio
+from benchmarks.rows import ITEMS_EACH
+from benchmarks.scenarios import Scenario, WrongAnswer
+from benchmarks.servers import Cores, Server, running
+
+SIZES = (1_000, 30_000, 1_000_000)
+"""In items. Any more take longer to fill than all else here."""
+
+LISTS = {"items": "/items/"}
+"""By title, the lists whose pages are measured: all of them have every item in them, and know ``skip`` and ``Link``."""
+
+_PAGE = 100
+_ROUNDS = 3
+_SECONDS = 1
+
+_TEXT = """## As data grow
+
+Belongings alone with <sizes> items, <each> to a user. The first page of 100 is measured, and the
+last one, which is reached by the `Link` to it. A row's time is that of an answer, by the rate at <connections> clients,
+divided by 100. Ratios are those to <least> items. The sizes took turns, <rounds> times for <seconds> s each. Memory is
+what was resident after that.
+"""
+
+
+@dataclass(slots=True)
+class Growth:
+    """By size: µs a row in each round, for each list and page; and MiB at the end."""
+
+    spent: dict[tuple[str, int], list[float]] = field(default_factory=dict)
+    memory: dict[int, float] = field(default_factory=dict)
+
+
+def measure(kind: str, copies: Copies, cores: Cores, rounds: int, note: Callable[[str], object]) -> Growth:
+    """Load a server for each size in turn.
+
+    :raises WrongAnswer: a page is not as full as it must be.
+    """
+    growth = Growth()
+    with ExitStack() as stack:
+        servers: dict[int, tuple[Server, list[Scenario]]] = {}
+        for size in SIZES:
+            url = stack.enter_context(copies.filled(size // ITEMS_EACH))
+            server = stack.enter_context(running(BELONGINGS, url, cores))
+            servers[size] = server, _pages(server.port, size)
+            note(f"{kind}: filled with {size:,} items")
+        for round in range(min(rounds, _ROUNDS)):
+            for size, (server, pages) in servers.items():
+                for page in pages:
+                    if round == 0:
+                        warm_up(page, server.port)
+                    result = load(page, server.port, _SECONDS)
+                    spent = nan if result.failed else ratio(1e6, result.rate * _PAGE)
+                    growth.spent.setdefault((page.title, size), []).append(spent)
+                    note(f"{kind}, round {round + 1}: {size:,} items: {page.title}: {spent:.1f} µs a row")
+        for size, (server, _) in servers.items():
+            growth.memory[size] = server.memory()
+    return growth
+
+
+def _pages(port: int, size: int) -> list[Scenario]:
+    found = []
+    for title, path in LISTS.items():
+        _, last = _ask(port, _with(path, skip=size - _PAGE - 1, limit=1))
+        for which, page in (("first", path), ("last", _with(last or path, limit=_PAGE))):
+            rows, following = _ask(port, page)
+            if rows != _PAGE or bool(following) is (which == "last"):
+                raise WrongAnswer(f"{page}: {rows} rows are not the {which} page of {size:,} items")
+            found.append(Scenario(f"{title}, {which} page", page))
+    return found
+
+
+def _ask(port: int, path: str) -> tuple[int, str | None]:
+    """How many rows a page has, and the path of the next one, if any."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    status, body, link = answer.status, answer.read(), answer.headers.get("Link", "")
+    connection.close()
+    if status != HTTPStatus.OK:
+        raise WrongAnswer(f"{path}: {status} {body.decode()[:200]}")
+    found = re.search(r'<([^>]+)>; rel="next"', link)
+    return len(json.loads(body)), found and found[1]
+
+
+def _with(path: str, **query: int) -> str:
+    split = urlsplit(path)
+    return f"{split.path}?{urlencode({**dict(parse_qsl(split.query)), **query})}"
+
+
+def section(grown: Mapping[str, Growth]) -> str:
+    """Of the page.
+
+    :param grown: by the title of a database.
+    """
+    least, *others = SIZES
+    rows = [["", f"{least:,} items", *(cell for size in others for cell in (f"{size:,}", "times"))]]
+    for database, growth in grown.items():
+        for title in dict.fromkeys(title for title, _ in growth.spent):
+            spent = [middle(growth.spent[title, size]) for size in SIZES]
+            rows.append([f"{database}: {title}, µs a row", *_columns(spent, ",.1f")])
+        rows.append([f"{database}: memory, MiB", *_columns([growth.memory[size] for size in SIZES], ",.0f")])
+    text = filled_in(
+        _TEXT,
+        sizes=" / ".join(f"{size:,}" for size in SIZES),
+        least=f"{least:,}",
+        each=ITEMS_EACH,
+        connections=CONNECTIONS,
+        rounds=max(len(turns) for growth in grown.values() for turns in growth.spent.values()),
+        seconds=_SECONDS,
+    )
+    return f"{text}\n{table(rows)}"
+
+
+def _columns(values: list[float], form: str) -> list[str]:
+    least, *others = values
+    columns = [number(least, form)]
+    for value in others:
+        columns += [number(value, form), strong(number(ratio(value, least), ".2f", " ×"))]
+    return columns
