@@ -1,7 +1,7 @@
 """Reads on the driver's own cursor, with statements that were compiled once.
 
 The statements, the pool, the dialects and the names of errors are SQLAlchemy's. Its execution of a
-statement is left out: it took as long as the driver and the database together (docs/benchmarks.md).
+statement is left out: it took as long as the driver and the database together.
 """
 
 from dataclasses import dataclass

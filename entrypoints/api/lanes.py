@@ -50,7 +50,7 @@ class _Job(Generic[Result]):
 class Lane:
     """Runs synchronous work in ``width`` threads; the rest waits, first come, first served.
 
-    Python's own executor does the same for 14 µs more a request (docs/benchmarks.md).
+    Python's own executor does the same for 14 µs more a request.
 
     :param wait: for how many seconds work waits for a thread before it is refused.
     """

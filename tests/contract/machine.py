@@ -9,10 +9,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from domain.items import Item
 from domain.users import User
 from service_layer.ports import Receipt, UnitOfWork
-from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX, ItemFilter, Page, PageRequest, UserFilter
+from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX, ItemFilter, Owner, Page, PageRequest, UserFilter
 from tests.contract.model import TABLES, ModelStore, Row
 from tests.contract.paired_units import PairedUnit, expect
 from tests.contract.values import (
+    KEYS,
     account_changes,
     accounts,
     answers,
@@ -31,6 +32,7 @@ strangers = st.integers(16, 19)
 """Rows, too, as ``AnyStore.id`` reads them."""
 owners = st.none() | rows
 commits = st.sampled_from([False, False, True])
+lifetimes = st.sampled_from([-1, 0, 1, 4, 1_000])
 instants = st.sampled_from([0, 0, 1, 3])
 limits = st.sampled_from([1, 2, 3, 100])
 skips = st.sampled_from([0, 0, 0, 1, 2, ID_MAX])
@@ -223,55 +225,60 @@ class AnyStore(RuleBasedStateMachine):
         expect(shown(views.items(page)), shown(self.store.items(page)))
         expect(shown(views.user_items(user, page)), shown(self.store.user_items(user, page)))
 
-    @rule(unit=units, wanted=user_filters, like=st.none() | rows, user=rows, limit=limits, skip=skips)
-    def find_users(self, unit: int, wanted: Row, like: int | None, user: int, limit: int, skip: int) -> None:
-        """By the address of one that is there, in another case, or by any address."""
+    @rule(unit=units, wanted=user_filters, user=rows, limit=limits, skip=skips)
+    def find_users(self, unit: int, wanted: Row, user: int, limit: int, skip: int) -> None:
+        """By any address, and by those of some who are there, in another case."""
         views = self.units[unit].uow.views
-        row = None if like is None else self.store.user(self.id("users", like))
-        sought = UserFilter(**wanted if row is None else {**wanted, "email": row["email"].swapcase()})
-        for after in (0, self.id("users", user)):
-            page = PageRequest(limit=limit, skip=skip, after=after)
-            expect(shown(views.users(page, sought)), shown(self.store.users(page, sought)))
-        expect(views.count_users(sought), self.store.count_users(sought))
+        theirs = [row["email"].swapcase() for row in self.store.rows["users"].values()][:5]
+        for email in (wanted["email"], *theirs):
+            sought = UserFilter(**{**wanted, "email": email})
+            for after in (0, self.id("users", user)):
+                page = PageRequest(limit=limit, skip=skip, after=after)
+                expect(shown(views.users(page, sought)), shown(self.store.users(page, sought)))
+            expect(views.count_users(sought), self.store.count_users(sought))
 
     @rule(
         unit=units,
         wanted=item_filters,
-        owner=st.none() | rows,
+        like=rows,
         item=rows,
         elsewhere=st.fixed_dictionaries({"title": titles, "price": prices}),
         limit=limits,
         skip=skips,
     )
-    def find_items(
-        self, unit: int, wanted: Row, owner: int | None, item: int, elsewhere: Row, limit: int, skip: int
-    ) -> None:
-        """From the beginning, and behind a row that is there or the place of one that might have been."""
-        views = self.units[unit].uow.views
-        sought = ItemFilter(**wanted if owner is None else {**wanted, "owner": self.id("users", owner)})
-        id = self.id("items", item)
-        place = self.store.rows["items"].get(id, elsewhere)
-        value = place.get(sought.sort.removeprefix("-"))
-        for page in (
-            PageRequest(limit=limit, skip=skip),
-            PageRequest(limit=limit, skip=skip, after=id, after_value=value if id else None),
-        ):
+    def find_items(self, unit: int, wanted: Row, like: int, item: int, elsewhere: Row, limit: int, skip: int) -> None:
+        """From the beginning, from behind some that are there, and elsewhere; and by what one of them has."""
+        views, there = self.units[unit].uow.views, self.store.rows["items"]
+        sought = ItemFilter(**wanted)
+        column = sought.sort.removeprefix("-")
+        places = [(id, row.get(column)) for id, row in [*there.items()][:8]]
+        for after, value in [(0, None), (self.id("items", item) or 1, elsewhere.get(column)), *places]:
+            page = PageRequest(limit=limit, skip=skip, after=after, after_value=value)
             expect(shown(views.items(page, sought)), shown(self.store.items(page, sought)))
-        expect(views.count_items(sought), self.store.count_items(sought))
+        example = there.get(self.id("items", like))
+        for sought in (sought, *(ItemFilter(**{**wanted, **part}) for part in (as_in(example) if example else ()))):
+            expect(shown(views.items(PageRequest(), sought)), shown(self.store.items(PageRequest(), sought)))
+            expect(views.count_items(sought), self.store.count_items(sought))
 
-    @rule(unit=units, key=keys, answer=answers, lasts=st.integers(-1, 5), passed=instants, commit=commits)
-    def give_receipt(self, unit: int, key: str, answer: str, lasts: int, passed: int, commit: bool) -> None:
-        """One that may have expired already; time goes on between them."""
-        self.now += passed
-        paired = self.turn(unit)
-        if paired.add_receipt(Receipt(key, f"{unit} {key}"[:255], answer, self.now + lasts), self.now):
-            paired.get_receipt(key, self.now)
+    @rule(
+        unit=units,
+        receipts=st.lists(st.tuples(keys, answers, lifetimes), min_size=1, max_size=4),
+        passed=instants,
+        commit=commits,
+    )
+    def give_receipts(self, unit: int, receipts: list[tuple[str, str, int]], passed: int, commit: bool) -> None:
+        """Some may have expired already; time goes on between them."""
+        for key, answer, lifetime in receipts:
+            self.now += passed
+            receipt = Receipt(key, f"{unit} {key}"[:255], answer, self.now + lifetime)
+            self.turn(unit).add_receipt(receipt, self.now)
         self.then(unit, commit)
 
-    @rule(unit=units, key=keys, passed=instants)
-    def look_for_receipt(self, unit: int, key: str, passed: int) -> None:
+    @rule(unit=units, passed=instants)
+    def look_for_receipts(self, unit: int, passed: int) -> None:
         self.now += passed
-        self.turn(unit).get_receipt(key, self.now)
+        for key in KEYS:
+            self.turn(unit).get_receipt(key, self.now)
 
     @invariant()
     def views_show_what_was_committed(self) -> None:
@@ -282,6 +289,17 @@ class AnyStore(RuleBasedStateMachine):
     def teardown(self) -> None:
         for each in self.units:
             each.leave()
+
+
+def as_in(item: Row) -> list[Row]:
+    """Parts of a filter that this item passes, each by one of its own values."""
+    return [
+        {"title": item["title"]},
+        {"words": tuple(item["title"].swapcase().split()[:2])},
+        {"owner": Owner.NOBODY if item["owner_id"] is None else item["owner_id"]},
+        {"min_price": item["price"]},
+        {"max_price": item["price"]},
+    ]
 
 
 def shown(page: Page[Any] | None) -> str:

@@ -64,7 +64,7 @@ class ModelStore:
         row = self.rows["users"].get(id)
         if row is None:
             return None
-        items = [self.item(item) for item in self._items_in_order(ItemFilter(owner=id))[:EMBEDDED_ITEMS]]
+        items = [self.item(item) for item in sorted(dict(self._wanted_items(ItemFilter(owner=id))))[:EMBEDDED_ITEMS]]
         return {"email": row["email"], "id": id, "is_active": row["is_active"], "items": items}
 
     def users(self, page: PageRequest, wanted: UserFilter = ALL_USERS) -> Page[Row | None]:
@@ -82,18 +82,14 @@ class ModelStore:
         return {**shown, "id": id, "owner_id": row["owner_id"]}
 
     def items(self, page: PageRequest, wanted: ItemFilter = ALL_ITEMS) -> Page[Row | None]:
-        """What follows the row that ``after`` names, which is put in its place for a moment if it is not there."""
-        rows = self.rows["items"]
-        ids = self._items_in_order(wanted)
-        if page.after:
-            column = wanted.sort.removeprefix("-")
-            start = {**rows.get(page.after, {}), column: page.after_value}
-            ids = _in_order({**{id: rows[id] for id in ids}, page.after: start}, wanted.sort)
-            ids = ids[ids.index(page.after) + 1 :]
-        return _cut(ids, page, self.item)
+        """From behind a row of its own that stands where ``after`` is, whatever there is with this id by now."""
+        start = (page.after, {wanted.sort.removeprefix("-"): page.after_value})
+        rows = _in_order([*self._wanted_items(wanted), *([start] if page.after else [])], wanted.sort)
+        behind = rows.index(start) + 1 if page.after else 0
+        return _cut([id for id, _ in rows[behind:]], page, self.item)
 
     def count_items(self, wanted: ItemFilter = ALL_ITEMS) -> int:
-        return len(self._items_in_order(wanted))
+        return len(self._wanted_items(wanted))
 
     def user_items(self, id: int, page: PageRequest) -> Page[Row | None] | None:
         return self.items(page, ItemFilter(owner=id)) if id in self.rows["users"] else None
@@ -106,8 +102,8 @@ class ModelStore:
             and wanted.is_active in (None, row["is_active"])
         )
 
-    def _items_in_order(self, wanted: ItemFilter) -> list[int]:
-        return _in_order({id: row for id, row in self.rows["items"].items() if _is_wanted(row, wanted)}, wanted.sort)
+    def _wanted_items(self, wanted: ItemFilter) -> list[tuple[int, Row]]:
+        return [(id, row) for id, row in self.rows["items"].items() if _is_wanted(row, wanted)]
 
 
 def _is_wanted(row: Row, wanted: ItemFilter) -> bool:
@@ -126,15 +122,15 @@ def _is_wanted(row: Row, wanted: ItemFilter) -> bool:
     return all(conditions)
 
 
-def _in_order(rows: dict[int, Row], sort: str) -> list[int]:
+def _in_order(rows: list[tuple[int, Row]], sort: str) -> list[tuple[int, Row]]:
     """By id, and then, since sorting is stable, by value; those without one are put behind the others at the end."""
     column, reverse = sort.removeprefix("-"), sort.startswith("-")
-    ids = sorted(rows, reverse=reverse)
+    rows = sorted(rows, key=lambda each: each[0], reverse=reverse)
     if column == "id":
-        return ids
-    valued = [id for id in ids if rows[id][column] is not None]
-    valued.sort(key=lambda each: rows[each][column], reverse=reverse)
-    return valued + [id for id in ids if rows[id][column] is None]
+        return rows
+    valued = [(id, row) for id, row in rows if row[column] is not None]
+    valued.sort(key=lambda each: each[1][column], reverse=reverse)
+    return valued + [(id, row) for id, row in rows if row[column] is None]
 
 
 def _cut(ids: Sequence[int], page: PageRequest, show: Callable[[int], Row | None]) -> Page[Row | None]:

@@ -135,5 +135,6 @@ user_filters = st.fixed_dictionaries(
     {"email": st.none() | addresses, "is_active": st.sampled_from([None, None, True, False])}
 )
 
-keys = st.sampled_from(["key", "KEY", "key ", "ke", "k\u00e9y", "ke\u0301y", "%", "\U0001f600" * 255])
+KEYS = ["key", "KEY", "key ", "ke", "k\u00e9y", "ke\u0301y", "%", "\U0001f600" * 255]
+keys = st.sampled_from(KEYS)
 answers = st.sampled_from(["null", "1", '{"text": "\U0001f600 \\u2028 %s \'"}', f'"{"x" * 70_000}"'])

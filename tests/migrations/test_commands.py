@@ -55,3 +55,8 @@ def test_autogenerate_writes_a_revision_that_runs(checkout: Path) -> None:
 @pytest.mark.parametrize("scheme", ["sqlite:///a.db", "postgresql://nobody@localhost/none"])
 def test_a_script_can_be_made_without_a_database(checkout: Path, scheme: str) -> None:
     assert "CREATE TABLE IF NOT EXISTS users" in alembic(checkout, scheme, "upgrade", "head", "--sql")
+
+
+def test_no_script_is_made_that_would_leave_items_without_text_to_search_in(checkout: Path) -> None:
+    with pytest.raises(AssertionError, match="a script cannot fill"):
+        alembic(checkout, "sqlite:///a.db", "upgrade", "0002:0003", "--sql")
