@@ -256,9 +256,9 @@ class AnyStore(RuleBasedStateMachine):
             page = PageRequest(limit=limit, skip=skip, after=after, after_value=value)
             expect(shown(views.items(page, sought)), shown(self.store.items(page, sought)))
         example = there.get(self.id("items", like))
-        for sought in (sought, *(ItemFilter(**{**wanted, **part}) for part in (as_in(example) if example else ()))):
-            expect(shown(views.items(PageRequest(), sought)), shown(self.store.items(PageRequest(), sought)))
-            expect(views.count_items(sought), self.store.count_items(sought))
+        for each in (sought, *(ItemFilter(**{**wanted, **part}) for part in (as_in(example) if example else ()))):
+            expect(shown(views.items(PageRequest(), each)), shown(self.store.items(PageRequest(), each)))
+            expect(views.count_items(each), self.store.count_items(each))
 
     @rule(
         unit=units,
