@@ -3,8 +3,6 @@
 What only some commands need is imported inside them, so that ``--help`` is quick.
 """
 
-import socket
-import sys
 from contextlib import suppress
 from typing import Annotated, Any, NoReturn
 
@@ -20,28 +18,6 @@ app = typer.Typer(
 out = Console(soft_wrap=True, highlight=False, markup=False)
 err = Console(soft_wrap=True, highlight=False, markup=False, stderr=True)
 
-LOGGING: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "plain": {"format": "%(asctime)s %(levelname)s %(message)s"},
-        "access": {
-            "()": "uvicorn.logging.AccessFormatter",
-            "fmt": '%(asctime)s %(levelname)s %(client_addr)s "%(request_line)s" %(status_code)s',
-            "use_colors": False,
-        },
-    },
-    "handlers": {
-        "plain": {"class": "logging.StreamHandler", "formatter": "plain"},
-        "access": {"class": "logging.StreamHandler", "formatter": "access"},
-    },
-    "loggers": {
-        "belongings": {"handlers": ["plain"], "level": "INFO", "propagate": False},
-        "uvicorn": {"handlers": ["plain"], "level": "WARNING", "propagate": False},
-        "uvicorn.access": {"handlers": ["access"], "level": "INFO", "propagate": False},
-    },
-}
-
 
 @app.command()
 def serve(
@@ -53,18 +29,23 @@ def serve(
     reload: Annotated[bool, typer.Option(help="Start anew whenever the code changes.")] = False,
 ) -> None:
     """Serve the HTTP API until Ctrl-C. An embedded database is migrated first."""
+    from entrypoints.serving import CannotServe, listen, run
+
     container = _container()
     settings, store = container.settings(), container.store()
     workers = workers or settings.workers
     if workers > 1 and store.one_process_only:
         _stop(f"--workers {workers} is not possible with {store.label}: {store.one_process_only}")
     _prepare(store)
-    listener = _listen(host or settings.host, settings.port if port is None else port)
+    try:
+        listener = listen(host or settings.host, settings.port if port is None else port)
+    except CannotServe as error:
+        _stop(str(error))
     address, port = listener.getsockname()[:2]
     shown = f"[{address}]" if ":" in address else address
     with suppress(KeyboardInterrupt):
         out.print(f"Belongings listens on http://{shown}:{port} (see /docs) and keeps its data in {store.label}")
-        _run(listener, workers, reload)
+        run(listener, workers, reload)
 
 
 @app.command()
@@ -152,37 +133,6 @@ def _prepare(store: Any) -> None:
         err.print(f"belongings: {store.label}: {_reason(error)}; until then /health/ready is 503")
     finally:
         store.close()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        _stop(f"cannot listen on {host}:{port}: {str(error.strerror).partition(' (while')[0]}")
-
-
-def _run(listener: socket.socket, workers: int, reload: bool) -> None:
-    import uvicorn
-    from uvicorn.supervisors import ChangeReload, Multiprocess
-
-    config = uvicorn.Config(
-        "entrypoints.api.app:create_app",
-        factory=True,
-        workers=workers,
-        reload=reload,
-        log_config=LOGGING,
-        timeout_graceful_shutdown=10,
-    )
-    server = uvicorn.Server(config)
-    if config.should_reload:
-        ChangeReload(config, target=server.run, sockets=[listener]).run()
-    elif workers > 1:
-        Multiprocess(config, sockets=[listener]).run()
-    else:
-        server.run(sockets=[listener])
-        if not server.started:
-            sys.exit(1)
 
 
 def _reason(error: Exception) -> str:
