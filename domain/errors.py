@@ -11,6 +11,7 @@
   * IdempotencyKeyReused
   * IdempotencyKeyInUse
   * StorageUnavailable
+    - OutcomeUnknown
   * SchemaMismatch
     - SchemaNewer
 
@@ -99,6 +100,12 @@ class StorageUnavailable(BelongingsError):
     def __init__(self, reason: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class OutcomeUnknown(StorageUnavailable):
+    """The database did not say in time whether it has made a change; it may have, or may yet."""
+
+    message = "The database did not answer in time; it may have been done or not"
 
 
 class SchemaMismatch(BelongingsError):

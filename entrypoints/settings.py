@@ -39,11 +39,17 @@ class Settings(BaseSettings):
         int,
         Field(ge=1, le=64, description="How many reads, and how many writes, a process does at once"),
     ] = 4
+    deadline: Annotated[
+        float, Field(gt=0, le=60, description="Seconds in which every request is answered, if need be with 503")
+    ] = 5.0
+    queue: Annotated[
+        int, Field(ge=1, le=100_000, description="How many reads, writes and sign-ups may wait for a thread, each")
+    ] = 1000
     pool_wait: Annotated[
-        float, Field(gt=0, le=60, description="Seconds to wait for a free connection before answering 503")
+        float, Field(gt=0, le=60, description="Seconds to wait for a thread or a connection before answering 503")
     ] = 3.0
     connect_wait: Annotated[int, Field(ge=1, le=60, description="Seconds to wait for a new connection")] = 3
-    statement_wait: Annotated[int, Field(ge=1, le=60, description="Seconds to wait for a statement or a lock")] = 5
+    statement_wait: Annotated[int, Field(ge=1, le=60, description="Seconds to wait for a statement or a lock")] = 4
     password_min_length: Annotated[
         int,
         Field(

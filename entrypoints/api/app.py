@@ -15,7 +15,7 @@ from entrypoints.api import health, items, users
 from entrypoints.api.body_limit import BodyLimit
 from entrypoints.api.documentation import document
 from entrypoints.api.head import HeadAsGet
-from entrypoints.api.lanes import Lanes
+from entrypoints.api.lanes import Lanes, Patience
 from entrypoints.api.problems import add_problem_handlers
 from entrypoints.container import Container, build_container
 from entrypoints.settings import WrongSetting, load_settings, processors
@@ -64,7 +64,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     store = container.store()
     settings = container.settings()
     app.state.lanes = Lanes(
-        threads=settings.threads, one_writer=store.one_writer, processors=processors(), wait=settings.pool_wait
+        threads=settings.threads,
+        one_writer=store.one_writer,
+        processors=processors(),
+        patience=Patience(thread=settings.pool_wait, deadline=settings.deadline, queue=settings.queue),
     )
     try:
         await run_sync(store.prepare)

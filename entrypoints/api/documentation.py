@@ -21,7 +21,8 @@ _MEANINGS = {
     413: "The body is larger than 1 MiB",
     422: "Something in the request is not valid; `errors` says what",
     500: "Something went wrong on our side",
-    503: "The database is not available; try again after `Retry-After` seconds",
+    503: "The database is not available, or was not in time; `type` says whether something may have been changed. Try "
+    "again after `Retry-After` seconds",
 }
 
 

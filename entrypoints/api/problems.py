@@ -19,6 +19,7 @@ from domain.errors import (
     IdempotencyKeyReused,
     InvalidValue,
     ItemNotFound,
+    OutcomeUnknown,
     RefusedInBatch,
     SchemaMismatch,
     StaleVersion,
@@ -47,6 +48,7 @@ _DOMAIN: dict[type[BelongingsError], tuple[int, str]] = {
     IdempotencyKeyReused: (422, "idempotency-key-reused"),
     IdempotencyKeyInUse: (409, "idempotency-key-in-use"),
     StorageUnavailable: (503, "database-unavailable"),
+    OutcomeUnknown: (503, "outcome-unknown"),
     SchemaMismatch: (503, "schema-mismatch"),
 }
 

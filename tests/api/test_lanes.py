@@ -7,11 +7,14 @@ import pytest
 from anyio import create_task_group, move_on_after, run, sleep
 from httpx2 import ASGITransport, AsyncClient
 
-from domain.errors import StorageUnavailable
+from domain.errors import OutcomeUnknown, StorageUnavailable
 from domain.items import Item
 from entrypoints.api.app import create_app
-from entrypoints.api.lanes import Lane
+from entrypoints.api.lanes import Lane, Patience
 from entrypoints.container import Container
+from service_layer.deadline import seconds_left
+
+PATIENT = Patience(thread=30, deadline=60)
 
 
 def test_a_lane_is_no_wider_than_it_says() -> None:
@@ -27,7 +30,7 @@ def test_a_lane_is_no_wider_than_it_says() -> None:
             running -= 1
 
     async def main() -> None:
-        lane = Lane("test", 2, wait=30)
+        lane = Lane("test", 2, PATIENT)
         async with create_task_group() as group:
             for _ in range(8):
                 group.start_soon(lane.run, work)
@@ -47,7 +50,7 @@ def test_work_that_finds_no_thread_in_time_is_refused_and_does_not_begin() -> No
         return name
 
     async def main() -> None:
-        lane = Lane("test", 1, wait=0.01)
+        lane = Lane("test", 1, Patience(thread=0.01, deadline=30))
         async with create_task_group() as group:
             group.start_soon(lane.run, work, "first")
             while not blocked.is_set():
@@ -61,6 +64,74 @@ def test_work_that_finds_no_thread_in_time_is_refused_and_does_not_begin() -> No
     assert begun == ["first", "third"]
 
 
+def test_work_that_is_late_is_given_up_and_only_where_it_changes_something_may_it_have_been_done() -> None:
+    go_on = Event()
+    done: list[str] = []
+
+    def work(name: str) -> None:
+        go_on.wait()
+        done.append(name)
+
+    async def main() -> None:
+        patience = Patience(thread=0.01, deadline=0.05)
+        for changes, error in ((False, StorageUnavailable), (True, OutcomeUnknown)):
+            lane = Lane("test", 1, patience, changes=changes)
+            with pytest.raises(StorageUnavailable) as told:
+                await lane.run(work, f"changes: {changes}")
+            assert type(told.value) is error
+            assert told.value.reason == "it took longer than 0.05 s"
+            go_on.set()
+            assert await lane.run(divmod, 7, 2) == (3, 1)  # its thread is back
+            go_on.clear()
+
+    run(main)
+    assert done == ["changes: False", "changes: True"]
+
+
+def test_work_knows_how_much_time_it_has_and_that_it_is_less_than_whoever_asked_has() -> None:
+    async def main() -> list[float]:
+        lane = Lane("test", 1, Patience(deadline=50))
+        return [await lane.run(seconds_left) for _ in range(2)]
+
+    assert all(40 < left <= 45 for left in run(main))
+
+
+def test_what_comes_when_the_queue_is_full_is_refused_at_once() -> None:
+    blocked, go_on = Event(), Event()
+
+    def work() -> None:
+        blocked.set()
+        go_on.wait()
+
+    async def main() -> None:
+        lane = Lane("test", 1, Patience(thread=30, deadline=60, queue=2))
+        async with create_task_group() as group:
+            group.start_soon(lane.run, work)
+            while not blocked.is_set():
+                await sleep(0)
+            for _ in range(2):
+                group.start_soon(lane.run, work)
+            while lane.waiting < 2:
+                await sleep(0)
+            with pytest.raises(StorageUnavailable) as told:
+                await lane.run(work)
+            assert told.value.reason == "too many requests wait for the database"
+            go_on.set()
+        assert lane.waiting == 0
+
+    run(main)
+
+
+def test_a_lane_whose_work_hangs_closes_all_the_same() -> None:
+    async def main() -> None:
+        lane = Lane("hanging", 1, Patience(deadline=0.05))
+        with pytest.raises(StorageUnavailable):
+            await lane.run(Event().wait)
+        lane.close()
+
+    run(main)
+
+
 def test_work_that_nobody_waits_for_any_more_does_not_begin() -> None:
     begun: list[str] = []
     blocked, go_on = Event(), Event()
@@ -71,7 +142,7 @@ def test_work_that_nobody_waits_for_any_more_does_not_begin() -> None:
         go_on.wait()
 
     async def main() -> None:
-        lane = Lane("test", 1, wait=30)
+        lane = Lane("test", 1, PATIENT)
         async with create_task_group() as group:
             group.start_soon(lane.run, work, "first")
             while not blocked.is_set():
@@ -89,7 +160,7 @@ def test_a_lane_that_is_closed_has_done_its_work_and_has_no_threads() -> None:
     done: list[int] = []
 
     async def main() -> None:
-        lane = Lane("closing", 2, wait=30)
+        lane = Lane("closing", 2, PATIENT)
         for n in range(4):
             await lane.run(done.append, n)
         lane.close()
@@ -101,7 +172,7 @@ def test_a_lane_that_is_closed_has_done_its_work_and_has_no_threads() -> None:
 
 def test_errors_leave_a_lane_as_they_are_and_free_it() -> None:
     async def main() -> None:
-        lane = Lane("test", 1, wait=0.01)
+        lane = Lane("test", 1, Patience(thread=0.01, deadline=30))
         for _ in range(3):
             with pytest.raises(ZeroDivisionError):
                 await lane.run(divmod, 1, 0)

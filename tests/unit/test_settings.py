@@ -22,7 +22,8 @@ def test_everything_has_a_default() -> None:
     settings = load_settings()
     assert settings.database_url.get_secret_value() == "sqlite:///belongings.db"
     assert (settings.host, settings.port, settings.workers, settings.threads) == ("127.0.0.1", 8000, 1, 4)
-    assert (settings.pool_wait, settings.connect_wait, settings.statement_wait) == (3.0, 3, 5)
+    assert (settings.pool_wait, settings.connect_wait, settings.statement_wait) == (3.0, 3, 4)
+    assert (settings.deadline, settings.queue) == (5.0, 1000)
     assert settings.password_min_length == 8
 
 
@@ -52,6 +53,9 @@ def test_a_file_sets_what_the_environment_does_not(folder: Path, monkeypatch: py
         ("BELONGINGS_PORT", "-1"),
         ("BELONGINGS_WORKERS", "0"),
         ("BELONGINGS_THREADS", "65"),
+        ("BELONGINGS_DEADLINE", "0"),
+        ("BELONGINGS_DEADLINE", "60.5"),
+        ("BELONGINGS_QUEUE", "0"),
         ("BELONGINGS_POOL_WAIT", "0"),
         ("BELONGINGS_POOL_WAIT", "61.5"),
         ("BELONGINGS_CONNECT_WAIT", "0"),
