@@ -25,24 +25,32 @@ def serve(
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.", show_default="8000")
     ] = None,
+    open_to_network: Annotated[
+        bool, typer.Option("--open-to-network", help="Let other machines call, though nobody is asked to sign in.")
+    ] = False,
     workers: Annotated[int | None, typer.Option(min=1, max=64, help="How many processes.", show_default="1")] = None,
     reload: Annotated[bool, typer.Option(help="Start anew whenever the code changes.")] = False,
 ) -> None:
     """Serve the HTTP API until Ctrl-C. An embedded database is migrated first."""
-    from entrypoints.serving import CannotServe, listen, run
+    from entrypoints.serving import CannotServe, find_address, listen, run
 
     container = _container()
     settings, store = container.settings(), container.store()
     workers = workers or settings.workers
     if workers > 1 and store.one_process_only:
         _stop(f"--workers {workers} is not possible with {store.label}: {store.one_process_only}")
-    _prepare(store)
     try:
-        listener = listen(host or settings.host, settings.port if port is None else port)
+        family, address = find_address(
+            settings.host if host is None else host,
+            settings.port if port is None else port,
+            open_to_network=open_to_network or settings.open_to_network,
+        )
+        _prepare(store)
+        listener = listen(family, address)
     except CannotServe as error:
         _stop(str(error))
-    address, port = listener.getsockname()[:2]
-    shown = f"[{address}]" if ":" in address else address
+    ip, port = listener.getsockname()[:2]
+    shown = f"[{ip}]" if ":" in ip else ip
     with suppress(KeyboardInterrupt):
         out.print(f"Belongings listens on http://{shown}:{port} (see /docs) and keeps its data in {store.label}")
         run(listener, workers, reload)

@@ -2,6 +2,9 @@
 
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
 from typing import Any
 
 import uvicorn
@@ -34,14 +37,36 @@ class CannotServe(Exception):
     """The service cannot be reached as was asked for; the message is one line."""
 
 
-def listen(host: str, port: int) -> socket.socket:
+def find_address(host: str, port: int, *, open_to_network: bool) -> tuple[socket.AddressFamily, Any]:
+    """What to listen on. A name is looked up once, so that what is listened on is what was judged.
+
+    :param open_to_network: whether other machines may call.
+    :raises CannotServe: they could and may not, or there is no such host.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with _in_one_line(host, port):
+        address = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)[0][4]
+    if not (open_to_network or ip_address(address[0]).is_loopback):
+        raise CannotServe(
+            f"{host} can be reached from other machines, and the service asks nobody to sign in: whoever calls may"
+            " read and write everything. If that is meant, say --open-to-network or BELONGINGS_OPEN_TO_NETWORK=true"
+        )
+    return family, address
+
+
+def listen(family: socket.AddressFamily, address: Any) -> socket.socket:
     """A socket that takes connections, before anything is there to answer them.
 
     :raises CannotServe: the address is taken, or is none of this machine.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with _in_one_line(*address[:2]):
+        return socket.create_server(address, family=family, backlog=2048)
+
+
+@contextmanager
+def _in_one_line(host: str, port: int) -> Iterator[None]:
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        yield
     except OSError as error:
         raise CannotServe(f"cannot listen on {host}:{port}: {str(error.strerror).partition(' (while')[0]}") from error
 

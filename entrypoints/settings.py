@@ -33,6 +33,9 @@ class Settings(BaseSettings):
         ),
     ] = SecretStr("sqlite:///belongings.db")
     host: Annotated[str, Field(description="The address to listen on")] = "127.0.0.1"
+    open_to_network: Annotated[
+        bool, Field(description="Whether other machines may call, though the service asks nobody to sign in")
+    ] = False
     port: Annotated[int, Field(ge=0, le=65535, description="The port to listen on; 0 takes a free one")] = 8000
     workers: Annotated[int, Field(ge=1, le=64, description="How many processes serve")] = 1
     threads: Annotated[

@@ -128,6 +128,7 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
         ({"BELONGINGS_PROT": "8000"}, "BELONGINGS_PROT is not a setting; see: belongings settings"),
         ({"DATABASE_URL": "pg:secret"}, "DATABASE_URL is not a database URL"),
         ({"DATABASE_URL": "oracle://u:secret@h/d"}, "DATABASE_URL must begin with"),
+        ({"BELONGINGS_HOST": "0.0.0.0"}, "0.0.0.0 can be reached from other machines, and the service asks nobody"),
         ({"DATABASE_URL": "sqlite:////no/such/folder/a.db"}, "unable to open database file"),
     ],
 )
@@ -137,6 +138,12 @@ def test_a_wrong_setting_is_one_clear_line(tmp_path: Path, settings: dict[str, s
     assert said in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert "secret" not in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_machines_may_call_if_that_is_meant(serve: Serve) -> None:
+    _, url = serve("--host", "0.0.0.0", "--open-to-network", DATABASE_URL="memory://")
+    assert request(url.replace("0.0.0.0", "127.0.0.1") + "/health/live")[0] == 200
 
 
 @pytest.mark.parametrize("url", ["memory://", "sqlite://"])
