@@ -24,6 +24,7 @@ from domain.errors import (
 )
 from domain.items import Item
 from domain.users import User
+from service_layer.deadline import seconds_left
 from service_layer.ports import Migration, Receipt
 
 
@@ -47,9 +48,9 @@ class InMemoryStore:
 
     def start_writing(self) -> None:
         try:
-            self._turn.get(timeout=self._wait)
+            self._turn.get(timeout=min(self._wait, seconds_left()))
         except TimeoutError:
-            raise StorageUnavailable(f"other writers held the store for {self._wait} s") from None
+            raise StorageUnavailable("other writers held the store for too long") from None
 
     def stop_writing(self) -> None:
         self._turn.put(None)

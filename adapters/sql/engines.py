@@ -4,14 +4,17 @@ import sqlite3
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, InvalidatePoolError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from adapters.sql.pool import FairQueuePool
+from service_layer.deadline import seconds_left
 
 _DRIVERS = {
     "sqlite": "sqlite",
@@ -46,13 +49,16 @@ class Limits:
     :param pool_wait: to get a connection out of the pool.
     :param connect_wait: to open a connection.
     :param statement_wait: for a statement, and for somebody else's lock.
+    :param deadline: for everything together. A transaction that is idle for longer has nobody any more to end it,
+        and its server does.
     """
 
     readers: int = 4
     writers: int = 4
     pool_wait: float = 3.0
     connect_wait: int = 3
-    statement_wait: int = 5
+    statement_wait: int = 4
+    deadline: float = 5.0
 
 
 def parse_url(text: str) -> URL:
@@ -87,28 +93,45 @@ def create_engines(url: URL, limits: Limits) -> Engines:
     """
     if url.get_backend_name() == "sqlite":
         return _sqlite(url, limits)
-    arguments = _server_arguments(url, limits)
-    options: dict[str, Any] = {"connect_args": arguments}
+    options: dict[str, Any] = {"connect_args": _server_arguments(url, limits)}
     postgresql = url.get_backend_name() == "postgresql"
     writer = create_engine(
         url, **options, **_pool(limits, limits.writers), isolation_level="READ COMMITTED", pool_pre_ping=not postgresql
     )
+    reader = create_engine(url, **options, **_pool(limits, limits.readers), **_AUTOCOMMIT)
     if postgresql:
         event.listen(writer, "checkout", _begin_at_once)
-    return Engines(writer, create_engine(url, **options, **_pool(limits, limits.readers), **_AUTOCOMMIT))
+    for engine in (writer, reader):
+        event.listen(engine, "do_connect", _connect_psycopg if postgresql else _connect_pymysql)
+    return Engines(writer, reader)
 
 
-def _begin_at_once(connection: Any, _record: object, _proxy: object) -> None:
+def _connect_psycopg(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> object:
+    from adapters.sql.patient_psycopg import PatientConnection  # it takes its time to load, and only this needs it
+
+    return PatientConnection.connect(*arguments, **options)
+
+
+def _connect_pymysql(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> object:
+    from adapters.sql.patient_pymysql import PatientConnection
+
+    return PatientConnection(*arguments, **options)
+
+
+def _begin_at_once(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
     """Begin the transaction with what would be a ping: it tells as well whether the server is there.
 
-    psycopg sends no BEGIN of its own where there is a transaction already.
+    A connection that is new needs no ping, and begins with its first statement.
 
     :raises InvalidatePoolError: it is not, on which the pool connects anew.
     """
-    from psycopg.pq import ExecStatus  # it takes its time to load, and only this needs it
-
-    if connection.pgconn.exec_(b"BEGIN").status != ExecStatus.COMMAND_OK:
-        raise InvalidatePoolError
+    if not record.info.setdefault("was used", False):
+        record.info["was used"] = True
+        return
+    try:
+        connection.begin()
+    except connection.Error as error:
+        raise InvalidatePoolError from error
 
 
 def _pool(limits: Limits, size: int) -> dict[str, Any]:
@@ -122,25 +145,27 @@ def _pool(limits: Limits, size: int) -> dict[str, Any]:
 
 
 def _server_arguments(url: URL, limits: Limits) -> dict[str, Any]:
-    milliseconds = limits.statement_wait * 1000
+    wait, end = limits.statement_wait, ceil(limits.deadline)
     if url.get_backend_name() == "postgresql":
         arguments: dict[str, Any] = {
             "connect_timeout": limits.connect_wait,
             "application_name": "belongings",
-            "options": f"-c timezone=UTC -c statement_timeout={milliseconds} -c lock_timeout={milliseconds}"
-            f" -c idle_in_transaction_session_timeout={4 * milliseconds}",
+            "options": f"-c timezone=UTC -c statement_timeout={wait}s -c lock_timeout={wait}s"
+            f" -c idle_in_transaction_session_timeout={end}s",
         }
     else:
         arguments = {
             "charset": "utf8mb4",
             "connect_timeout": limits.connect_wait,
-            "read_timeout": limits.statement_wait + 1,
-            "write_timeout": limits.statement_wait + 1,
-            "init_command": f"SET time_zone = '+00:00', innodb_lock_wait_timeout = {limits.statement_wait}",
+            "init_command": f"SET time_zone = '+00:00', innodb_lock_wait_timeout = {wait} "
+            f"/*M!, max_statement_time = {wait}, idle_transaction_timeout = {end} */",
             "sql_mode": "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO",
         }
     return {name: value for name, value in arguments.items() if name not in url.query}
 
+
+_STEPS_BETWEEN_LOOKS = 100_000
+"""About a millisecond of SQLite's work, after which it looks whether there is time for more."""
 
 _POLL_MILLISECONDS = 10
 """SQLite polls for another process's lock ever more rarely, up to ten times a second, and a busy
@@ -157,6 +182,11 @@ def _sqlite(url: URL, limits: Limits) -> Engines:
     reader = create_engine(url, connect_args=arguments, paramstyle="named", **readers, **_AUTOCOMMIT)
 
     @event.listens_for(writer, "connect")
+    @event.listens_for(reader, "connect")
+    def look_at_the_time(connection: Any, _record: object) -> None:
+        connection.set_progress_handler(lambda: not seconds_left(), _STEPS_BETWEEN_LOOKS)
+
+    @event.listens_for(writer, "connect")
     def start_writer(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # no transactions that nobody asked for: "begin" below starts them
         connection.execute("PRAGMA journal_mode = WAL")
@@ -170,7 +200,7 @@ def _sqlite(url: URL, limits: Limits) -> Engines:
         with suppress(sqlite3.OperationalError):  # somebody else writes
             connection.connection.cursor().execute("BEGIN IMMEDIATE")
             return
-        deadline = monotonic() + limits.statement_wait
+        deadline = monotonic() + min(limits.statement_wait, seconds_left())
         while True:
             try:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -7,6 +7,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util.queue import Empty, QueueCommon
 
 from adapters.fair_queue import FairQueue
+from service_layer.deadline import seconds_left
 
 
 class _FairPoolQueue(QueueCommon[Any]):
@@ -25,7 +26,7 @@ class _FairPoolQueue(QueueCommon[Any]):
 
     def get(self, block: bool = True, timeout: float | None = None) -> ConnectionPoolEntry:
         try:
-            return self._queue.get(timeout=(timeout or 0) if block else 0)
+            return self._queue.get(timeout=min(timeout or 0, seconds_left()) if block else 0)
         except TimeoutError:
             raise Empty from None
 

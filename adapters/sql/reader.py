@@ -4,15 +4,30 @@ The statements, the pool, the dialects and the names of errors are SQLAlchemy's.
 statement is left out: it took as long as the driver and the database together.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, PoolProxiedConnection, SelectBase
 from sqlalchemy.exc import DBAPIError
 
 from adapters.sql.errors import in_domain_terms
+from service_layer.deadline import seconds_left
 
 Row = tuple[Any, ...]
+
+
+Read = TypeVar("Read")
+
+
+def again_if_disconnected(read: Callable[[], Read]) -> Read:
+    """What this reads; it is asked once more if the server has closed the connection in the meantime."""
+    try:
+        return read()
+    except DBAPIError as error:
+        if not error.connection_invalidated or not seconds_left():
+            raise
+    return read()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +64,7 @@ class Reader:
     def rows(self, query: Query, **parameters: Any) -> list[Row]:
         """All rows. The query is run once more if the server has closed the connection in the meantime."""
         with in_domain_terms():
-            try:
-                return self._rows(query, parameters)
-            except DBAPIError as error:
-                if not error.connection_invalidated:
-                    raise
-            return self._rows(query, parameters)
+            return again_if_disconnected(lambda: self._rows(query, parameters))
 
     def _rows(self, query: Query, parameters: dict[str, Any]) -> list[Row]:
         connection = None

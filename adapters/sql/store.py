@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from adapters.sql.engines import Engines, is_private
 from adapters.sql.errors import first_line, in_domain_terms
 from adapters.sql.process_lock import ProcessLock, needs_one_process
+from adapters.sql.reader import again_if_disconnected
 from adapters.sql.schema import current_revision, expect_current
 from adapters.sql.tables import map_domain
 from domain.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
@@ -78,7 +79,7 @@ class SqlStore:
 
     def check(self) -> None:
         with _usable():
-            revision = current_revision(self._engines.reader)
+            revision = again_if_disconnected(lambda: current_revision(self._engines.reader))
         expect_current(revision)
 
     def close(self) -> None:

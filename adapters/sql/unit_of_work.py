@@ -3,13 +3,15 @@
 from types import TracebackType
 from typing import Self
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from adapters.sql.engines import Engines
-from adapters.sql.errors import in_domain_terms
+from adapters.sql.errors import first_line, in_domain_terms
 from adapters.sql.receipts import SqlAlchemyReceipts
 from adapters.sql.repositories import SqlAlchemyItemRepository, SqlAlchemyUserRepository
 from adapters.sql.views import SqlAlchemyViews
+from domain.errors import OutcomeUnknown
 
 
 class SqlAlchemyUnitOfWork:
@@ -36,4 +38,10 @@ class SqlAlchemyUnitOfWork:
 
     def commit(self) -> None:
         with in_domain_terms():
-            self._session.commit()
+            self._session.flush()
+            try:
+                self._session.commit()
+            except DBAPIError as error:
+                if error.connection_invalidated:  # after COMMIT was sent, and before the answer came
+                    raise OutcomeUnknown(first_line(error.orig)) from error
+                raise
