@@ -32,7 +32,7 @@ def serve(
     reload: Annotated[bool, typer.Option(help="Start anew whenever the code changes.")] = False,
 ) -> None:
     """Serve the HTTP API until Ctrl-C. An embedded database is migrated first."""
-    from entrypoints.serving import CannotServe, find_address, listen, run
+    from entrypoints.serving import CannotServe, check_tls, find_address, listen, run
 
     container = _container()
     settings, store = container.settings(), container.store()
@@ -45,6 +45,7 @@ def serve(
             settings.port if port is None else port,
             open_to_network=open_to_network or settings.open_to_network,
         )
+        scheme = check_tls(settings)
         _prepare(store)
         listener = listen(family, address)
     except CannotServe as error:
@@ -52,8 +53,8 @@ def serve(
     ip, port = listener.getsockname()[:2]
     shown = f"[{ip}]" if ":" in ip else ip
     with suppress(KeyboardInterrupt):
-        out.print(f"Belongings listens on http://{shown}:{port} (see /docs) and keeps its data in {store.label}")
-        run(listener, workers, reload)
+        out.print(f"Belongings listens on {scheme}://{shown}:{port} (see /docs) and keeps its data in {store.label}")
+        run(listener, settings, workers=workers, reload=reload)
 
 
 @app.command()
@@ -114,6 +115,8 @@ def settings() -> None:
         hidden = name == "database_url"
         value = container.store().label if hidden else getattr(container.settings(), name)
         default = field.default.get_secret_value() if hidden else field.default
+        if isinstance(value, tuple):
+            value = " ".join(map(str, value))
         out.print(f"{variable(name)}={value}  (default: {default})")
         out.print(f"    {field.description}")
 

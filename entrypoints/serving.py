@@ -1,14 +1,18 @@
 """Listening, and serving until told to end."""
 
 import socket
+import ssl
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 from uvicorn.supervisors import ChangeReload, Multiprocess
+
+from entrypoints.settings import Settings
 
 LOGGING: dict[str, Any] = {
     "version": 1,
@@ -71,7 +75,35 @@ def _in_one_line(host: str, port: int) -> Iterator[None]:
         raise CannotServe(f"cannot listen on {host}:{port}: {str(error.strerror).partition(' (while')[0]}") from error
 
 
-def run(listener: socket.socket, workers: int, reload: bool) -> None:
+def check_tls(settings: Settings) -> str:
+    """The scheme to be called by: ``https`` if there is a certificate that can be used.
+
+    :raises CannotServe: a file is missing or not what it should be, or they do not belong together.
+    """
+    certificate, key = settings.tls_certificate, settings.tls_key
+    if not certificate:
+        if key:
+            raise CannotServe("BELONGINGS_TLS_KEY needs a BELONGINGS_TLS_CERTIFICATE")
+        return "http"
+    for name, file in (("CERTIFICATE", certificate), ("KEY", key)):
+        try:
+            Path(file or certificate).read_bytes()
+        except OSError as error:
+            raise CannotServe(f"BELONGINGS_TLS_{name}: {error.strerror}") from error
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key or None, password=_no_password)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise CannotServe("BELONGINGS_TLS_KEY is not the key of BELONGINGS_TLS_CERTIFICATE") from error
+        raise CannotServe("BELONGINGS_TLS_CERTIFICATE and BELONGINGS_TLS_KEY are not both readable as PEM") from error
+    return "https"
+
+
+def _no_password() -> str:
+    raise CannotServe("BELONGINGS_TLS_KEY is encrypted; the service has no password for it")
+
+
+def run(listener: socket.socket, settings: Settings, *, workers: int, reload: bool) -> None:
     """Serve until a signal ends it.
 
     :raises SystemExit: it could not start.
@@ -83,6 +115,11 @@ def run(listener: socket.socket, workers: int, reload: bool) -> None:
         reload=reload,
         log_config=LOGGING,
         timeout_graceful_shutdown=10,
+        ssl_certfile=settings.tls_certificate or None,
+        ssl_keyfile=settings.tls_key or None,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=[str(each) for each in settings.trusted_proxies or ()],
+        root_path=settings.root_path or "",
     )
     server = uvicorn.Server(config)
     if config.should_reload:

@@ -5,13 +5,19 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, IPvAnyNetwork, SecretStr, StringConstraints, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain.passwords import PASSWORD_MAX_LENGTH, PASSWORD_MIN_LENGTH
 
 PREFIX = "BELONGINGS_"
 _ENV_FILE = ".env"
+
+
+_Listed = BeforeValidator(lambda given: given.replace(",", " ").split() if isinstance(given, str) else given)
+"""Of what is written one after the other, with commas or blanks between."""
+
+_Origin = Annotated[str, StringConstraints(pattern=r"^(https?://[^/?#@*\s]+|\*)$")]
 
 
 class WrongSetting(Exception):
@@ -38,6 +44,31 @@ class Settings(BaseSettings):
     ] = False
     port: Annotated[int, Field(ge=0, le=65535, description="The port to listen on; 0 takes a free one")] = 8000
     workers: Annotated[int, Field(ge=1, le=64, description="How many processes serve")] = 1
+    tls_certificate: Annotated[
+        str | None, Field(description="A file with the certificate, and those it rests on, in PEM; then it is https")
+    ] = None
+    tls_key: Annotated[
+        str | None, Field(description="A file with the certificate's key, in PEM, if the certificate's has none")
+    ] = None
+    trusted_proxies: Annotated[
+        tuple[IPvAnyNetwork, ...] | None,
+        NoDecode,
+        _Listed,
+        Field(description="Addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed"),
+    ] = None
+    root_path: Annotated[
+        str | None,
+        Field(
+            pattern=r"^(/[A-Za-z0-9._~-]+)*$",
+            description="The path that a proxy takes off before it passes requests on",
+        ),
+    ] = None
+    cors_origins: Annotated[
+        tuple[_Origin, ...] | None,
+        NoDecode,
+        _Listed,
+        Field(description="Origins whose pages may call from a browser, such as https://app.example.com; * is all"),
+    ] = None
     threads: Annotated[
         int,
         Field(ge=1, le=64, description="How many reads, and how many writes, a process does at once"),

@@ -13,6 +13,7 @@ from fastapi_offline import FastAPIOffline
 from domain.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
 from entrypoints.api import health, items, users
 from entrypoints.api.body_limit import BodyLimit
+from entrypoints.api.cors import Cors
 from entrypoints.api.documentation import document
 from entrypoints.api.head import HeadAsGet
 from entrypoints.api.lanes import Lanes, Patience
@@ -51,6 +52,8 @@ def create_app(container: Container | None = None) -> FastAPI:
     app.state.container = container
     app.add_middleware(BodyLimit)
     app.add_middleware(HeadAsGet)
+    if origins := container.settings().cors_origins:
+        app.add_middleware(Cors, origins)
     add_problem_handlers(app)
     for router in (health.router, items.router, users.router):
         _put_first(app, router)

@@ -6,17 +6,22 @@ import re
 import signal
 import socket
 import sqlite3
+import ssl
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import Request
 
 import pytest
 
 from adapters.sql.process_lock import needs_one_process
+from tests.certificates import make_certificate
 from tests.conftest import Databases
 
 Serve = Callable[..., tuple[subprocess.Popen[str], str]]
@@ -41,7 +46,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         running.append(process)
         assert process.stdout is not None
         line = process.stdout.readline()
-        found = re.search(r"http://\S+", line)
+        found = re.search(r"https?://\S+", line)
         assert found, (line, process.stderr.read() if process.stderr else "")
         return process, found[0]
 
@@ -128,6 +133,7 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
         ({"BELONGINGS_PROT": "8000"}, "BELONGINGS_PROT is not a setting; see: belongings settings"),
         ({"DATABASE_URL": "pg:secret"}, "DATABASE_URL is not a database URL"),
         ({"DATABASE_URL": "oracle://u:secret@h/d"}, "DATABASE_URL must begin with"),
+        ({"BELONGINGS_TLS_CERTIFICATE": "secret.pem"}, "BELONGINGS_TLS_CERTIFICATE: No such file or directory"),
         ({"BELONGINGS_HOST": "0.0.0.0"}, "0.0.0.0 can be reached from other machines, and the service asks nobody"),
         ({"DATABASE_URL": "sqlite:////no/such/folder/a.db"}, "unable to open database file"),
     ],
@@ -144,6 +150,34 @@ def test_a_wrong_setting_is_one_clear_line(tmp_path: Path, settings: dict[str, s
 def test_other_machines_may_call_if_that_is_meant(serve: Serve) -> None:
     _, url = serve("--host", "0.0.0.0", "--open-to-network", DATABASE_URL="memory://")
     assert request(url.replace("0.0.0.0", "127.0.0.1") + "/health/live")[0] == 200
+
+
+def redirected(url: str) -> str:
+    """Where the service sends a client that left out a slash, as it was called over TLS by way of a proxy."""
+    address = urlsplit(url)
+    with closing(HTTPConnection(str(address.hostname), address.port or 0, timeout=60)) as connection:
+        connection.request("GET", "/users", headers={"Host": "api", "X-Forwarded-Proto": "https"})
+        return str(connection.getresponse().headers["Location"])
+
+
+def test_only_a_trusted_proxy_says_how_it_was_called(serve: Serve) -> None:
+    assert redirected(serve(DATABASE_URL="memory://")[1]) == "http://api/users/"
+    trusting = {"BELONGINGS_TRUSTED_PROXIES": "127.0.0.0/8", "BELONGINGS_ROOT_PATH": "/belongings"}
+    _, url = serve(DATABASE_URL="memory://", **trusting)
+    assert redirected(url) == "https://api/belongings/users/"
+    made = Request(f"{url}/items/", b'{"title": "Towel"}', {"Content-Type": "application/json"})
+    with urllib.request.urlopen(made, timeout=60) as answer:
+        assert answer.headers["Location"] == "/belongings/items/1"
+
+
+def test_it_serves_over_tls(serve: Serve, tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path)
+    files = {"BELONGINGS_TLS_CERTIFICATE": certificate.name, "BELONGINGS_TLS_KEY": key.name}
+    _, url = serve(DATABASE_URL="memory://", **files)
+    assert url.startswith("https://127.0.0.1:")
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    with urllib.request.urlopen(f"{url}/health/live", timeout=60, context=trusting) as answer:
+        assert answer.status == 200
 
 
 @pytest.mark.parametrize("url", ["memory://", "sqlite://"])

@@ -1,11 +1,14 @@
-"""Where the service listens, and where it refuses to."""
+"""Where the service listens, with which certificate, and where it refuses to."""
 
 import socket
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 
-from entrypoints.serving import CannotServe, find_address, listen
+from entrypoints.serving import CannotServe, check_tls, find_address, listen
+from entrypoints.settings import Settings
+from tests.certificates import make_certificate
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "localhost", "127.1", "::1"])
@@ -43,3 +46,37 @@ def test_what_was_found_can_be_listened_on() -> None:
 def test_a_host_that_does_not_exist_is_one_clear_line() -> None:
     with pytest.raises(CannotServe, match=r"cannot listen on :8000: Name or service not known"):
         find_address("", 8000, open_to_network=False)
+
+
+def test_a_certificate_and_its_key_make_it_https(tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path)
+    assert check_tls(Settings(tls_certificate=str(certificate), tls_key=str(key))) == "https"
+    (both := tmp_path / "both.pem").write_bytes(certificate.read_bytes() + key.read_bytes())
+    assert check_tls(Settings(tls_certificate=str(both))) == "https"
+
+
+@pytest.mark.parametrize(
+    ("certificate", "key", "said"),
+    [
+        (None, "key.pem", "BELONGINGS_TLS_KEY needs a BELONGINGS_TLS_CERTIFICATE"),
+        ("none.pem", "key.pem", "BELONGINGS_TLS_CERTIFICATE: No such file or directory"),
+        ("certificate.pem", "none.pem", "BELONGINGS_TLS_KEY: No such file or directory"),
+        ("certificate.pem", ".", "BELONGINGS_TLS_KEY: Is a directory"),
+        ("certificate.pem", "other/key.pem", "BELONGINGS_TLS_KEY is not the key of BELONGINGS_TLS_CERTIFICATE"),
+        ("certificate.pem", "secret/key.pem", "BELONGINGS_TLS_KEY is encrypted; the service has no password for it"),
+        ("certificate.pem", None, "BELONGINGS_TLS_CERTIFICATE and BELONGINGS_TLS_KEY are not both readable as PEM"),
+        ("empty.pem", "key.pem", "BELONGINGS_TLS_CERTIFICATE and BELONGINGS_TLS_KEY are not both readable as PEM"),
+    ],
+)
+def test_files_that_do_not_fit_are_one_clear_line(
+    tmp_path: Path, certificate: str | None, key: str | None, said: str
+) -> None:
+    make_certificate(tmp_path)
+    for folder, password in (("other", None), ("secret", b"hunter2")):
+        (tmp_path / folder).mkdir()
+        make_certificate(tmp_path / folder, password=password)
+    (tmp_path / "empty.pem").touch()
+    files = {"tls_certificate": certificate, "tls_key": key}
+    with pytest.raises(CannotServe) as refusal:
+        check_tls(Settings(**{name: str(tmp_path / file) for name, file in files.items() if file}))  # type: ignore[arg-type]  # by name
+    assert str(refusal.value) == said

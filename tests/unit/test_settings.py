@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from entrypoints.serving import check_tls
 from entrypoints.settings import PREFIX, WrongSetting, load_settings, variable
 
 
@@ -78,6 +79,48 @@ def test_a_wrong_value_is_named_and_not_repeated(
     assert message.startswith(f"{name}: Input should be ")
     assert "\n" not in message
     assert len(value) < 2 or value not in message  # one digit may well be a bound
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BELONGINGS_TRUSTED_PROXIES", "hunter2"),
+        ("BELONGINGS_TRUSTED_PROXIES", "*"),
+        ("BELONGINGS_TRUSTED_PROXIES", "10.0.0.1, 10.0.0.1/8"),
+        ("BELONGINGS_ROOT_PATH", "hunter2"),
+        ("BELONGINGS_ROOT_PATH", "/hunter2/"),
+        ("BELONGINGS_ROOT_PATH", "//hunter2.example"),
+        ("BELONGINGS_CORS_ORIGINS", "hunter2"),
+        ("BELONGINGS_CORS_ORIGINS", "https://a.example https://hunter2.example/"),
+        ("BELONGINGS_CORS_ORIGINS", "https://*.example"),
+    ],
+)
+def test_what_is_no_address_no_path_and_no_origin_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(WrongSetting) as wrong:
+        load_settings()
+    message = str(wrong.value)
+    assert message.startswith(f"{name}: ")
+    assert "\n" not in message
+    assert "hunter2" not in message
+
+
+def test_several_addresses_and_origins_are_written_with_commas_or_blanks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BELONGINGS_TRUSTED_PROXIES", "10.0.0.1,192.168.0.0/16, ::1")
+    monkeypatch.setenv("BELONGINGS_CORS_ORIGINS", "https://a.example http://localhost:3000")
+    settings = load_settings()
+    assert [str(each) for each in settings.trusted_proxies or ()] == ["10.0.0.1/32", "192.168.0.0/16", "::1/128"]
+    assert settings.cors_origins == ("https://a.example", "http://localhost:3000")
+
+
+def test_what_is_set_to_nothing_trusts_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TRUSTED_PROXIES", "ROOT_PATH", "CORS_ORIGINS", "TLS_CERTIFICATE", "TLS_KEY"):
+        monkeypatch.setenv(f"{PREFIX}{name}", "")
+    settings = load_settings()
+    assert not any((settings.trusted_proxies, settings.root_path, settings.cors_origins))
+    assert check_tls(settings) == "http"
 
 
 @pytest.mark.parametrize("place", ["environment", "file"])

@@ -1,0 +1,77 @@
+"""Pages of other origins, as a browser asks on their behalf."""
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+
+from entrypoints.api.app import create_app
+from entrypoints.container import build_container
+from entrypoints.settings import Settings
+
+PAGE = "https://app.example.com"
+ASKING = {"Origin": PAGE, "Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": "if-match"}
+
+
+def client_of(**settings: object) -> TestClient:
+    return TestClient(create_app(build_container(Settings(database_url="memory://", **settings))))  # type: ignore[arg-type]  # by name
+
+
+@pytest.fixture(scope="module")
+def open_to_the_page() -> Iterator[TestClient]:
+    with client_of(cors_origins=PAGE) as client:
+        yield client
+
+
+def test_without_the_setting_no_page_is_let_in() -> None:
+    with client_of() as client:
+        answers = [client.get("/users/", headers={"Origin": PAGE}), client.options("/users/1", headers=ASKING)]
+    assert [answer.status_code for answer in answers] == [200, 405]
+    assert [name for answer in answers for name in answer.headers if "access-control" in name] == []
+
+
+def test_a_page_that_is_let_in_may_send_and_read_what_the_api_knows(open_to_the_page: TestClient) -> None:
+    preflight = open_to_the_page.options("/users/1", headers=ASKING)
+    assert preflight.status_code == 200
+    assert preflight.headers["Access-Control-Allow-Origin"] == PAGE
+    assert "PATCH" in preflight.headers["Access-Control-Allow-Methods"]
+    answer = open_to_the_page.post("/items/", json={"title": "Towel"}, headers={"Origin": PAGE})
+    assert answer.headers["Access-Control-Allow-Origin"] == PAGE
+    assert "Origin" in answer.headers["Vary"]
+    shown = answer.headers["Access-Control-Expose-Headers"].split(", ")
+    assert {"ETag", "Link", "Location", "Retry-After", "X-Request-ID", "X-Total-Count"} <= set(shown)
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+def test_the_page_may_read_what_went_wrong_too(open_to_the_page: TestClient) -> None:
+    missing = open_to_the_page.get("/users/1", headers={"Origin": PAGE})
+    too_large = open_to_the_page.post("/users/", content=bytes(2**20 + 1), headers={"Origin": PAGE})
+    assert [answer.status_code for answer in (missing, too_large)] == [404, 413]
+    assert [answer.headers["Access-Control-Allow-Origin"] for answer in (missing, too_large)] == [PAGE] * 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"Origin": "https://evil.example.com"},
+        {"Origin": "null"},
+        {"Access-Control-Request-Method": "PUT"},
+        {"Access-Control-Request-Headers": "x-anything"},
+    ],
+)
+def test_what_is_not_let_in_is_a_problem(open_to_the_page: TestClient, other: dict[str, str]) -> None:
+    refused = open_to_the_page.options("/users/1", headers=ASKING | other)
+    assert refused.status_code == 400
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert refused.json()["detail"].startswith("Disallowed CORS ")
+    assert refused.headers["Vary"].startswith("Origin")
+
+
+def test_another_page_gets_no_permission_with_an_answer(open_to_the_page: TestClient) -> None:
+    answer = open_to_the_page.get("/users/", headers={"Origin": "https://evil.example.com"})
+    assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_every_page_may_be_let_in() -> None:
+    with client_of(cors_origins="*") as client:
+        assert client.get("/users/", headers={"Origin": PAGE}).headers["Access-Control-Allow-Origin"] == "*"
