@@ -7,6 +7,7 @@ queue, as they do on SQLite.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, replace
 from itertools import count
 from types import TracebackType
@@ -54,6 +55,9 @@ class InMemoryStore:
 
     def stop_writing(self) -> None:
         self._turn.put(None)
+
+    def together(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def migrate(self, revision: str = "head") -> list[Migration]:
         if revision not in ("head", "base"):

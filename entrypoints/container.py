@@ -9,6 +9,7 @@ from sqlalchemy import URL
 from adapters.in_memory import InMemoryStore, InMemoryUnitOfWork
 from adapters.password_hashing import Argon2PasswordHasher
 from adapters.sql.engines import Engines, Limits, create_engines, is_private, parse_url
+from adapters.sql.sessions import Sessions
 from adapters.sql.store import SqlStore
 from adapters.sql.unit_of_work import SqlAlchemyUnitOfWork
 from adapters.sql.views import SqlAlchemyViews
@@ -64,9 +65,10 @@ class SqlContainer(Container):
     url = providers.Singleton(_url, Container.settings)
     limits = providers.Singleton(_limits, Container.settings)
     engines = providers.Singleton(_engines, url, limits)
-    store = providers.Singleton(SqlStore, url, engines)
+    sessions = providers.Singleton(Sessions, engines.provided.writer)
+    store = providers.Singleton(SqlStore, url, engines, sessions)
     views = providers.Singleton(SqlAlchemyViews, engines.provided.reader)
-    unit_of_work = providers.Factory(SqlAlchemyUnitOfWork, engines, views)
+    unit_of_work = providers.Factory(SqlAlchemyUnitOfWork, sessions, views)
 
 
 def build_container(settings: Settings) -> Container:

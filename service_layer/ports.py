@@ -3,6 +3,7 @@
 Every promise below has a test in ``tests/contract``, which runs on every adapter.
 """
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -208,6 +209,16 @@ class Store(Protocol):
     @property
     def one_process_only(self) -> str | None:
         """Why several processes may not use it at once; None where they may."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Let the units of work that this thread runs in the block be kept together, where that is cheaper.
+
+        What one of them has committed is kept when the block has ended without an error, and is there
+        for those that follow; one that is refused leaves the others as they are. Only with
+        ``one_writer``: elsewhere each is kept by itself.
+
+        :raises StorageUnavailable: at the end: nothing of what was committed in the block was kept.
+        """
 
     def migrate(self, revision: str = "head") -> list[Migration]:
         """Bring the schema to a revision, up or down, and say what was run for it.

@@ -164,6 +164,12 @@ def _server_arguments(url: URL, limits: Limits) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if name not in url.query}
 
 
+def has_transaction(connection: Connection) -> bool:
+    """Whether SQLite is in one: a full disk and the like make it end one by itself."""
+    driver: sqlite3.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]  # for SQLite only
+    return driver.in_transaction
+
+
 _STEPS_BETWEEN_LOOKS = 100_000
 """About a millisecond of SQLite's work, after which it looks whether there is time for more."""
 
@@ -209,6 +215,11 @@ def _sqlite(url: URL, limits: Limits) -> Engines:
                     raise
             else:
                 return
+
+    @event.listens_for(writer, "commit")
+    def expect_transaction(connection: Connection) -> None:
+        if not has_transaction(connection):
+            connection.exec_driver_sql("COMMIT")  # which is an error; the driver's own would do nothing, and not tell
 
     @event.listens_for(reader, "connect")
     def start_reader(connection: Any, _record: object) -> None:

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from sqlalchemy import URL
@@ -13,6 +13,7 @@ from adapters.sql.errors import first_line, in_domain_terms
 from adapters.sql.process_lock import ProcessLock, needs_one_process
 from adapters.sql.reader import again_if_disconnected
 from adapters.sql.schema import current_revision, expect_current
+from adapters.sql.sessions import Sessions
 from adapters.sql.tables import map_domain
 from domain.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
 from service_layer.ports import Migration
@@ -24,10 +25,11 @@ _MIGRATION_WAIT = 5.0
 class SqlStore:
     """Maps the domain, and knows whether the database can be used."""
 
-    def __init__(self, url: URL, engines: Engines) -> None:
+    def __init__(self, url: URL, engines: Engines, sessions: Sessions) -> None:
         map_domain()
         self._url = url
         self._engines = engines
+        self._sessions = sessions
         self._lock: ProcessLock | None = None
 
     @property
@@ -51,6 +53,9 @@ class SqlStore:
         if is_private(self._url):
             return "each would have a database of its own"
         return needs_one_process() if self.embedded else None
+
+    def together(self) -> AbstractContextManager[None]:
+        return self._sessions.together() if self.one_writer else nullcontext()
 
     def migrate(self, revision: str = "head") -> list[Migration]:
         from adapters.sql.migrations import migrate  # Alembic takes its time to load, and most starts need none

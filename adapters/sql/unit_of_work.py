@@ -4,12 +4,11 @@ from types import TracebackType
 from typing import Self
 
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
 
-from adapters.sql.engines import Engines
 from adapters.sql.errors import first_line, in_domain_terms
 from adapters.sql.receipts import SqlAlchemyReceipts
 from adapters.sql.repositories import SqlAlchemyItemRepository, SqlAlchemyUserRepository
+from adapters.sql.sessions import Sessions
 from adapters.sql.views import SqlAlchemyViews
 from domain.errors import OutcomeUnknown
 
@@ -17,12 +16,12 @@ from domain.errors import OutcomeUnknown
 class SqlAlchemyUnitOfWork:
     """Takes a connection with the first statement and gives it back with ``commit`` or the end of the block."""
 
-    def __init__(self, engines: Engines, views: SqlAlchemyViews) -> None:
-        self._engines = engines
+    def __init__(self, sessions: Sessions, views: SqlAlchemyViews) -> None:
+        self._sessions = sessions
         self.views = views
 
     def __enter__(self) -> Self:
-        self._session = Session(self._engines.writer, expire_on_commit=False, autoflush=False)
+        self._session = self._sessions.new()
         self.users = SqlAlchemyUserRepository(self._session)
         self.items = SqlAlchemyItemRepository(self._session)
         self.receipts = SqlAlchemyReceipts(self._session)

@@ -67,8 +67,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     store = container.store()
     settings = container.settings()
     app.state.lanes = Lanes(
+        store,
         threads=settings.threads,
-        one_writer=store.one_writer,
         processors=processors(),
         patience=Patience(thread=settings.pool_wait, deadline=settings.deadline, queue=settings.queue),
     )

@@ -1,5 +1,7 @@
 """Work that waits keeps other work from nothing."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Event, Lock
 from threading import enumerate as enumerate_threads
 
@@ -178,6 +180,48 @@ def test_errors_leave_a_lane_as_they_are_and_free_it() -> None:
                 await lane.run(divmod, 1, 0)
 
     run(main)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_waits_is_done_together_and_nobody_is_told_before_it_is_kept(kept: bool) -> None:
+    told: list[object] = []
+    seen: list[list[object]] = []
+    blocked, go_on = Event(), Event()
+
+    @contextmanager
+    def together() -> Iterator[None]:
+        yield
+        seen.append(list(told))
+        if not kept:
+            raise StorageUnavailable("the disk is full")
+
+    def block() -> str:
+        blocked.set()
+        go_on.wait()
+        return "first"
+
+    async def main() -> None:
+        lane = Lane("test", 1, PATIENT, together=together)
+
+        async def ask(work: Callable[[], object]) -> None:
+            try:
+                told.append(await lane.run(work))
+            except (StorageUnavailable, ZeroDivisionError) as error:
+                told.append(type(error))
+
+        async with create_task_group() as group:
+            group.start_soon(ask, block)
+            while not blocked.is_set():
+                await sleep(0)
+            for work in (lambda: "second", lambda: 1 // 0, lambda: "fourth"):
+                group.start_soon(ask, work)
+            await sleep(0.01)
+            go_on.set()
+        lane.close()
+
+    run(main)
+    assert seen in ([["first"]], [[]])  # the first was alone when it began
+    assert told == ["first", *(["second", ZeroDivisionError, "fourth"] if kept else [StorageUnavailable] * 3)]
 
 
 @pytest.mark.parametrize("container", ["memory", "sqlite"], indirect=True)

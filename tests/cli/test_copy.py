@@ -16,6 +16,7 @@ from adapters.sql import copying
 from adapters.sql.engines import Limits, create_engines, parse_url
 from adapters.sql.migrations import migrate
 from adapters.sql.schema import REVISIONS
+from adapters.sql.sessions import Sessions
 from adapters.sql.tables import idempotency_keys, items, map_domain, users
 from adapters.sql.unit_of_work import SqlAlchemyUnitOfWork
 from adapters.sql.views import SqlAlchemyViews
@@ -107,7 +108,7 @@ def add(url: str, **waits: Any) -> tuple[int, int]:
     engines = create_engines(parse_url(url), Limits(**waits))
     user, item = User(email="last@example.com", hashed_password="x"), Item(title="last")
     try:
-        with SqlAlchemyUnitOfWork(engines, SqlAlchemyViews(engines.reader)) as uow:
+        with SqlAlchemyUnitOfWork(Sessions(engines.writer), SqlAlchemyViews(engines.reader)) as uow:
             uow.users.add(user)
             uow.items.add(item)
             uow.commit()

@@ -1,0 +1,45 @@
+"""Sessions on the writer: each in a transaction of its own, or several in turn in one that they share."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import local
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from adapters.sql.engines import has_transaction
+from adapters.sql.errors import in_domain_terms
+from domain.errors import StorageUnavailable
+
+
+class Sessions:
+    """:param writer: what they write through."""
+
+    def __init__(self, writer: Engine) -> None:
+        self._writer = writer
+        self._thread = local()
+
+    def new(self) -> Session:
+        """One whose commit is on disk when it returns, or in a block of ``together`` when that ends.
+
+        :raises StorageUnavailable: the database has undone already what was written in the block.
+        """
+        shared = getattr(self._thread, "shared", None)
+        if shared is None:
+            return Session(self._writer, expire_on_commit=False, autoflush=False)
+        if not has_transaction(shared):
+            raise StorageUnavailable("the database has undone this, and what was written with it")
+        return Session(shared, join_transaction_mode="create_savepoint", expire_on_commit=False, autoflush=False)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Let this thread's sessions, one after the other, be kept with a single commit. For SQLite only.
+
+        :raises StorageUnavailable: nothing of it was kept.
+        """
+        with in_domain_terms(), self._writer.begin() as connection:
+            self._thread.shared = connection
+            try:
+                yield
+            finally:
+                self._thread.shared = None
