@@ -9,24 +9,11 @@ from typing import Any
 
 import anyio
 import pytest
-from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient, TransportError
-from uvicorn import Config, Server
 
 from entrypoints.api.app import create_app
 from entrypoints.container import Container
-
-
-@asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[int]:
-    """The port on which the application is served."""
-    server = Server(Config(app, port=0, log_config=None, timeout_graceful_shutdown=1))
-    async with anyio.create_task_group() as group:
-        group.start_soon(server.serve)
-        while not server.started:
-            await anyio.sleep(0.01)
-        yield server.servers[0].sockets[0].getsockname()[1]
-        server.should_exit = True
+from tests.serving import served
 
 
 @asynccontextmanager
