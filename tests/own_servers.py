@@ -1,5 +1,6 @@
 """Database servers of our own, each in a temporary folder, run by somebody who is not root: they may be killed."""
 
+import getpass
 import os
 import pwd
 import random
@@ -44,6 +45,11 @@ class OwnServer:
     @property
     def log(self) -> Path:
         return self.folder / "log"
+
+    @property
+    def user(self) -> str:
+        """Who runs it, and owns its files."""
+        return _USER or getpass.getuser()
 
     @property
     def pid(self) -> int:
@@ -113,7 +119,7 @@ def own_postgresql(*, fsync: bool = True) -> Iterator[OwnServer | None]:
         if _USER:
             programs = _readable_copy(programs, folder)
         data, port = str(folder / "data"), quiet_port()
-        initdb = [str(programs / "initdb"), "-D", data, "--no-sync"]
+        initdb = [str(programs / "initdb"), "-D", data, "--no-sync", "--data-checksums"]
         _run(folder, *initdb, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C")
         options = {
             "port": port,

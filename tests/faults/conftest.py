@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.own_servers import OwnServer, own_mariadb, own_postgresql
 
 OwnServers = Callable[[str], OwnServer]
 Belongings = Callable[..., Service]
+Figure = Callable[[str], None]
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +63,18 @@ def own_database(own_server: OwnServer) -> Iterator[str]:
         yield url
         if not own_server.runs:
             own_server.start()
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Figure:
+    """Notes what a test has seen; all of it is printed at the end of the run."""
+    return partial(record_property, "figure")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    figures = [(each.nodeid, value) for each in reports for name, value in each.user_properties if name == "figure"]
+    if figures:
+        terminalreporter.section("figures")
+    for test, value in dict.fromkeys(figures):
+        terminalreporter.write_line(f"{test}\n    {value}")
