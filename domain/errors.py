@@ -12,6 +12,7 @@
   * IdempotencyKeyInUse
   * StorageUnavailable
     - OutcomeUnknown
+    - StorageFull
   * SchemaMismatch
     - SchemaNewer
 
@@ -106,6 +107,12 @@ class OutcomeUnknown(StorageUnavailable):
     """The database did not say in time whether it has made a change; it may have, or may yet."""
 
     message = "The database did not answer in time; it may have been done or not"
+
+
+class StorageFull(StorageUnavailable):
+    """The database has no room left for what was to be kept; nothing was changed, and somebody must make room first."""
+
+    message = "The database has no room left"
 
 
 class SchemaMismatch(BelongingsError):

@@ -1,5 +1,6 @@
 """What the database says, in the words of the domain."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,7 +8,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, Operation
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 
-from domain.errors import BelongingsError, EmailTaken, StaleVersion, StorageUnavailable, UserNotFound
+from domain.errors import BelongingsError, EmailTaken, StaleVersion, StorageFull, StorageUnavailable, UserNotFound
 
 
 @contextmanager
@@ -22,6 +23,8 @@ def in_domain_terms() -> Iterator[None]:
     except PoolTimeout as error:
         raise StorageUnavailable("all connections are in use") from error
     except DBAPIError as error:
+        if _is_full(error.orig):
+            raise StorageFull(first_line(error.orig)) from error
         unavailable = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
         if unavailable or getattr(error.orig, "sqlstate", None) in _NO_SUCH_TABLE_OR_COLUMN:
             raise StorageUnavailable(first_line(error.orig)) from error
@@ -30,6 +33,15 @@ def in_domain_terms() -> Iterator[None]:
 
 _NO_SUCH_TABLE_OR_COLUMN = ("42P01", "42703", "42S02", "42S22")
 """Of PostgreSQL and of MariaDB: it is not migrated yet. SQLite says so by an OperationalError."""
+
+
+_FULL = (sqlite3.SQLITE_FULL, "53100", 1021, 1114)
+"""What SQLite, PostgreSQL and MariaDB call it when there is no room for a row: MariaDB by two names."""
+
+
+def _is_full(error: BaseException | None) -> bool:
+    said = (getattr(error, "sqlite_errorcode", None), getattr(error, "sqlstate", None), *getattr(error, "args", ())[:1])
+    return any(each in _FULL for each in said)
 
 
 def first_line(error: object) -> str:

@@ -23,6 +23,7 @@ _MEANINGS = {
     500: "Something went wrong on our side",
     503: "The database is not available, or was not in time; `type` says whether something may have been changed. Try "
     "again after `Retry-After` seconds",
+    507: "The database has no room left, and nothing was changed; somebody must make room first",
 }
 
 
@@ -133,7 +134,7 @@ def router_for(name: str) -> APIRouter:
     return APIRouter(
         prefix=f"/{name}",
         tags=[name],
-        responses=problems(500, 503),
+        responses=problems(500, 503, 507),
         generate_unique_id_function=lambda route: route.name,
     )
 

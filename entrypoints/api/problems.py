@@ -23,6 +23,7 @@ from domain.errors import (
     RefusedInBatch,
     SchemaMismatch,
     StaleVersion,
+    StorageFull,
     StorageUnavailable,
     UserNotFound,
 )
@@ -49,6 +50,7 @@ _DOMAIN: dict[type[BelongingsError], tuple[int, str]] = {
     IdempotencyKeyInUse: (409, "idempotency-key-in-use"),
     StorageUnavailable: (503, "database-unavailable"),
     OutcomeUnknown: (503, "outcome-unknown"),
+    StorageFull: (507, "storage-full"),
     SchemaMismatch: (503, "schema-mismatch"),
 }
 
@@ -112,7 +114,7 @@ async def _domain_error(request: Request, error: Exception) -> Response:
     if isinstance(error, RefusedInBatch):
         return invalid([_invalid_part(each, place) for place, each in error.errors.items()])
     status, type = next(_DOMAIN[kind] for kind in error.__class__.__mro__ if kind in _DOMAIN)
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%s: %s", error, getattr(error, "reason", type))
     if isinstance(error, IdempotencyKeyReused):
         part = {"loc": ["header", "Idempotency-Key"], "msg": str(error), "type": "idempotency_key"}

@@ -14,6 +14,7 @@ from domain.errors import (
     SchemaMismatch,
     SchemaNewer,
     StaleVersion,
+    StorageFull,
     StorageUnavailable,
     UserNotFound,
 )
@@ -28,6 +29,7 @@ SENTENCES = [
     (IdempotencyKeyReused(), "This Idempotency-Key was used for another request"),
     (IdempotencyKeyInUse(), "A request with this Idempotency-Key is being answered at this moment"),
     (StorageUnavailable("connection refused by 10.0.0.7"), "The database is not available at the moment"),
+    (StorageFull("No space left on device"), "The database has no room left"),
     (SchemaMismatch("run: belongings migrate"), "run: belongings migrate"),
 ]
 
