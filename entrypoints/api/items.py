@@ -15,6 +15,7 @@ from entrypoints.api.problems import problem
 from entrypoints.api.queries import WantedItems, wanted
 from entrypoints.api.retries import attempt
 from service_layer import items
+from service_layer.ports import UnitOfWork
 from service_layer.read_models import ItemView, Page
 
 router = router_for("items")
@@ -47,9 +48,12 @@ router.routes.append(Route("/items/batch", problem(405, "Method Not Allowed", he
 async def list_items(request: Request) -> Response:
     """The items that are wanted, in the order that is wanted."""
     query = wanted(request, WantedItems)
-    filter = query.filter()
-    page = await reading(request, items.list_items, query.page(), filter)
-    total = await reading(request, items.count_items, filter) if wants_count(request) else None
+    part, filter, counted = query.page(), query.filter(), wants_count(request)
+
+    def read(uow: UnitOfWork) -> tuple[Page[ItemView], int | None]:
+        return items.list_items(uow, part, filter), items.count_items(uow, filter) if counted else None
+
+    page, total = await reading(request, read)
     return listed(page, query.limit, _following(page, query), total, request)
 
 

@@ -44,13 +44,13 @@ class Patience:
 class _Job(Generic[Result]):
     """Work, and who waits for what comes of it."""
 
-    __slots__ = ("_begun", "_ends", "_outcome", "_work", "loop", "result", "timer")
+    __slots__ = ("_begun", "_outcome", "_work", "ends", "loop", "result", "timer")
 
     timer: TimerHandle
 
     def __init__(self, work: Callable[[], Result], ends: float) -> None:
         self._work = work
-        self._ends = ends
+        self.ends = ends
         self._begun = Lock()  # taken once: by the thread that does the work, or by whoever will not wait for it
         self.loop = get_running_loop()
         self.result: Future[Result] = self.loop.create_future()
@@ -59,7 +59,7 @@ class _Job(Generic[Result]):
         """Whether there was still something to do."""
         if not self._begun.acquire(blocking=False):
             return False
-        set_deadline(self._ends)
+        set_deadline(self.ends)
         try:
             self._outcome: tuple[Callable[[Any], None], object] = self.result.set_result, self._work()
         except BaseException as error:  # noqa: BLE001  # it belongs to whoever waits
@@ -168,12 +168,15 @@ class Lane:
 
     def _do_together(self, first: _Job[Any], together: Callable[[], AbstractContextManager[None]]) -> None:
         done: list[_Job[Any]] = []
+        set_deadline(first.ends)
         try:
             with together():
                 for job in self._from(first):
                     if job.do():
                         done.append(job)
         except BaseException as error:  # noqa: BLE001  # it belongs to whoever waits
+            if first.withdraw():  # the block did not even begin
+                done.append(first)
             for job in done:
                 job.undo(error)
         for job in done:

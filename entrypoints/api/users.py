@@ -10,6 +10,7 @@ from entrypoints.api.documentation import changes, creates, lists, removes, rout
 from entrypoints.api.queries import WantedPage, WantedUsers, wanted
 from entrypoints.api.retries import attempt
 from service_layer import items, users
+from service_layer.ports import UnitOfWork
 from service_layer.read_models import ItemFilter, ItemView, Page, UserView
 
 router = router_for("users")
@@ -35,9 +36,12 @@ async def create_user(body: schemas.UserCreate, request: Request) -> Response:
 async def list_users(request: Request) -> Response:
     """The users that are wanted, in id order, each with their first items."""
     query = wanted(request, WantedUsers)
-    filter = query.filter()
-    page = await reading(request, users.list_users, query.page(), filter)
-    total = await reading(request, users.count_users, filter) if wants_count(request) else None
+    part, filter, counted = query.page(), query.filter(), wants_count(request)
+
+    def read(uow: UnitOfWork) -> tuple[Page[UserView], int | None]:
+        return users.list_users(uow, part, filter), users.count_users(uow, filter) if counted else None
+
+    page, total = await reading(request, read)
     return listed(page, query.limit, _following(page), total, request)
 
 
@@ -84,8 +88,12 @@ async def create_user_item(user_id: Id, body: schemas.UserItemCreate, request: R
 async def list_user_items(user_id: Id, request: Request) -> Response:
     """This user's items in id order."""
     query = wanted(request, WantedPage)
-    page = await reading(request, items.list_user_items, user_id, query.page())
-    total = await reading(request, items.count_items, ItemFilter(owner=user_id)) if wants_count(request) else None
+    part, filter, counted = query.page(), ItemFilter(owner=user_id), wants_count(request)
+
+    def read(uow: UnitOfWork) -> tuple[Page[ItemView], int | None]:
+        return items.list_user_items(uow, user_id, part), items.count_items(uow, filter) if counted else None
+
+    page, total = await reading(request, read)
     return listed(page, query.limit, _following(page), total, request)
 
 

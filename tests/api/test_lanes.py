@@ -52,7 +52,7 @@ def test_work_that_finds_no_thread_in_time_is_refused_and_does_not_begin() -> No
         return name
 
     async def main() -> None:
-        lane = Lane("test", 1, Patience(thread=0.01, deadline=30))
+        lane = Lane("test", 1, Patience(thread=0.5, deadline=30))
         async with create_task_group() as group:
             group.start_soon(lane.run, work, "first")
             while not blocked.is_set():
@@ -75,13 +75,13 @@ def test_work_that_is_late_is_given_up_and_only_where_it_changes_something_may_i
         done.append(name)
 
     async def main() -> None:
-        patience = Patience(thread=0.01, deadline=0.05)
+        patience = Patience(thread=0.2, deadline=0.2)
         for changes, error in ((False, StorageUnavailable), (True, OutcomeUnknown)):
             lane = Lane("test", 1, patience, changes=changes)
             with pytest.raises(StorageUnavailable) as told:
                 await lane.run(work, f"changes: {changes}")
             assert type(told.value) is error
-            assert told.value.reason == "it took longer than 0.05 s"
+            assert told.value.reason == "it took longer than 0.2 s"
             go_on.set()
             assert await lane.run(divmod, 7, 2) == (3, 1)  # its thread is back
             go_on.clear()
@@ -174,7 +174,7 @@ def test_a_lane_that_is_closed_has_done_its_work_and_has_no_threads() -> None:
 
 def test_errors_leave_a_lane_as_they_are_and_free_it() -> None:
     async def main() -> None:
-        lane = Lane("test", 1, Patience(thread=0.01, deadline=30))
+        lane = Lane("test", 1, PATIENT)
         for _ in range(3):
             with pytest.raises(ZeroDivisionError):
                 await lane.run(divmod, 1, 0)
@@ -222,6 +222,53 @@ def test_what_waits_is_done_together_and_nobody_is_told_before_it_is_kept(kept: 
     run(main)
     assert seen in ([["first"]], [[]])  # the first was alone when it began
     assert told == ["first", *(["second", ZeroDivisionError, "fourth"] if kept else [StorageUnavailable] * 3)]
+
+
+@pytest.mark.parametrize("begins", [True, False])
+def test_what_is_done_together_has_the_time_of_its_first_and_is_told_at_once_if_it_cannot_begin(begins: bool) -> None:
+    left: list[float] = []
+    blocked, go_on = Event(), Event()
+
+    @contextmanager
+    def together() -> Iterator[None]:
+        left.append(seconds_left())
+        if not begins:
+            raise StorageUnavailable("somebody else writes")
+        yield
+
+    def block() -> None:
+        blocked.set()
+        go_on.wait()
+
+    async def main() -> list[str]:
+        lane = Lane("test", 1, Patience(thread=60, deadline=0.1), together=together)
+        told: list[str] = []
+
+        async def ask(work: Callable[[], object]) -> None:
+            try:
+                await lane.run(work)
+                told.append("done")
+            except StorageUnavailable as error:
+                told.append(error.reason)
+
+        async with create_task_group() as group:
+            group.start_soon(ask, block)
+            while not blocked.is_set():
+                await sleep(0)
+            while told != ["it took longer than 0.1 s"]:
+                await sleep(0.01)
+            lane._deadline = 60
+            for _ in range(2):
+                group.start_soon(ask, lambda: None)
+            while lane.waiting < 2:
+                await sleep(0)
+            go_on.set()
+        lane.close()
+        return told[1:]
+
+    told = run(main)
+    assert left[0] > 30
+    assert told == (["done"] * 2 if begins else ["somebody else writes", "done"])
 
 
 @pytest.mark.parametrize("container", ["memory", "sqlite"], indirect=True)
