@@ -22,8 +22,9 @@ from benchmarks.servers import Cores, Server, running
 SIZES = (1_000, 30_000, 1_000_000)
 """In items. Any more take longer to fill than all else here."""
 
-LISTS = {"items": "/items/"}
-"""By title, the lists whose pages are measured: all of them have every item in them, and know ``skip`` and ``Link``."""
+_LIST = "/items/"
+_SORTS = ("id", "-id", "title", "-title", "price", "-price")
+_FIRST, _LAST = "first page", "last page"
 
 _PAGE = 100
 _ROUNDS = 3
@@ -37,12 +38,18 @@ divided by 100. Ratios are those to <least> items. The sizes took turns, <rounds
 what was resident after that.
 """
 
+_SORTED_TEXT = """### In every order
+
+The first and the last page of <most> items in each order, µs a row, measured in the same way.
+"""
+
 
 @dataclass(slots=True)
 class Growth:
-    """By size: µs a row in each round, for each list and page; and MiB at the end."""
+    """µs a row in each round: of a page, by size, and of the largest list, by sort and page; and MiB at the end."""
 
     spent: dict[tuple[str, int], list[float]] = field(default_factory=dict)
+    sorted: dict[tuple[str, str], list[float]] = field(default_factory=dict)
     memory: dict[int, float] = field(default_factory=dict)
 
 
@@ -58,30 +65,42 @@ def measure(kind: str, copies: Copies, cores: Cores, rounds: int, note: Callable
             url = stack.enter_context(copies.filled(size // ITEMS_EACH))
             server = stack.enter_context(running(BELONGINGS, url, cores))
             servers[size] = server, _pages(server.port, size)
+            if size == max(SIZES):
+                ends = {sort: _pages(server.port, size, sort=sort) for sort in _SORTS}
             note(f"{kind}: filled with {size:,} items")
         for round in range(min(rounds, _ROUNDS)):
             for size, (server, pages) in servers.items():
                 for page in pages:
-                    if round == 0:
-                        warm_up(page, server.port)
-                    result = load(page, server.port, _SECONDS)
-                    spent = nan if result.failed else ratio(1e6, result.rate * _PAGE)
+                    spent = _spent(page, server.port, warm=round > 0)
                     growth.spent.setdefault((page.title, size), []).append(spent)
                     note(f"{kind}, round {round + 1}: {size:,} items: {page.title}: {spent:.1f} µs a row")
+            for sort, pages in ends.items():
+                for page in pages:
+                    spent = _spent(page, servers[max(SIZES)][0].port, warm=round > 0)
+                    growth.sorted.setdefault((sort, page.title), []).append(spent)
+                    note(f"{kind}, round {round + 1}: by {sort}: {page.title}: {spent:.1f} µs a row")
         for size, (server, _) in servers.items():
             growth.memory[size] = server.memory()
     return growth
 
 
-def _pages(port: int, size: int) -> list[Scenario]:
+def _spent(page: Scenario, port: int, *, warm: bool) -> float:
+    if not warm:
+        warm_up(page, port)
+    result = load(page, port, _SECONDS)
+    return nan if result.failed else ratio(1e6, result.rate * _PAGE)
+
+
+def _pages(port: int, size: int, **query: str) -> list[Scenario]:
+    """The first and the last one."""
+    path = _with(_LIST, **query)
+    _, last = _ask(port, _with(path, skip=size - _PAGE - 1, limit=1))
     found = []
-    for title, path in LISTS.items():
-        _, last = _ask(port, _with(path, skip=size - _PAGE - 1, limit=1))
-        for which, page in (("first", path), ("last", _with(last or path, limit=_PAGE))):
-            rows, following = _ask(port, page)
-            if rows != _PAGE or bool(following) is (which == "last"):
-                raise WrongAnswer(f"{page}: {rows} rows are not the {which} page of {size:,} items")
-            found.append(Scenario(f"{title}, {which} page", page))
+    for which, page in ((_FIRST, path), (_LAST, _with(last or path, limit=_PAGE))):
+        rows, following = _ask(port, page)
+        if rows != _PAGE or bool(following) is (which == _LAST):
+            raise WrongAnswer(f"{page}: {rows} rows are not the {which} of {size:,} items")
+        found.append(Scenario(which, page))
     return found
 
 
@@ -98,7 +117,7 @@ def _ask(port: int, path: str) -> tuple[int, str | None]:
     return len(json.loads(body)), found and found[1]
 
 
-def _with(path: str, **query: int) -> str:
+def _with(path: str, **query: str | int) -> str:
     split = urlsplit(path)
     return f"{split.path}?{urlencode({**dict(parse_qsl(split.query)), **query})}"
 
@@ -124,7 +143,18 @@ def section(grown: Mapping[str, Growth]) -> str:
         rounds=max(len(turns) for growth in grown.values() for turns in growth.spent.values()),
         seconds=_SECONDS,
     )
-    return f"{text}\n{table(rows)}"
+    by_sort = filled_in(_SORTED_TEXT, most=f"{max(SIZES):,}")
+    return f"{text}\n{table(rows)}\n{by_sort}\n{table(_by_sort(grown))}"
+
+
+def _by_sort(grown: Mapping[str, Growth]) -> list[list[str]]:
+    rows = [["", "sort", _FIRST, _LAST, "times"]]
+    for database, growth in grown.items():
+        for sort in _SORTS:
+            first, last = (middle(growth.sorted[sort, page]) for page in (_FIRST, _LAST))
+            times = strong(number(ratio(last, first), ".2f", " ×"))
+            rows.append([database, f"`{sort}`", number(first, ",.1f"), number(last, ",.1f"), times])
+    return rows
 
 
 def _columns(values: list[float], form: str) -> list[str]:
