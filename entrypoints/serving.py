@@ -5,13 +5,15 @@ import ssl
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
+from entrypoints.connections import Bounds, Connection
 from entrypoints.settings import Settings
 
 LOGGING: dict[str, Any] = {
@@ -108,9 +110,12 @@ def run(listener: socket.socket, settings: Settings, *, workers: int, reload: bo
 
     :raises SystemExit: it could not start.
     """
+    bounds = Bounds(head_wait=settings.head_wait, body_wait=settings.body_wait, connections=settings.connections)
     config = uvicorn.Config(
         "entrypoints.api.app:create_app",
         factory=True,
+        http=cast(Any, partial(Connection, bounds=bounds)),  # uvicorn only calls it
+        ws="none",
         workers=workers,
         reload=reload,
         log_config=LOGGING,
@@ -121,6 +126,7 @@ def run(listener: socket.socket, settings: Settings, *, workers: int, reload: bo
         forwarded_allow_ips=[str(each) for each in settings.trusted_proxies or ()],
         root_path=settings.root_path or "",
     )
+    config.get_loop_factory()  # loads it now: while its own coroutine waits for that, Ctrl-C would leave a warning
     server = uvicorn.Server(config)
     if config.should_reload:
         ChangeReload(config, target=server.run, sockets=[listener]).run()

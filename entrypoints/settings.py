@@ -84,6 +84,18 @@ class Settings(BaseSettings):
     ] = 3.0
     connect_wait: Annotated[int, Field(ge=1, le=60, description="Seconds to wait for a new connection")] = 3
     statement_wait: Annotated[int, Field(ge=1, le=60, description="Seconds to wait for a statement or a lock")] = 4
+    connections: Annotated[
+        int, Field(ge=10, le=100_000, description="How many clients may be connected to a process at once")
+    ] = 800
+    requests: Annotated[
+        int, Field(ge=1, le=100_000, description="How many requests a process answers at once; the next one gets a 503")
+    ] = 500
+    head_wait: Annotated[
+        float, Field(gt=0, le=600, description="Seconds for a client to send a request up to its body")
+    ] = 10.0
+    body_wait: Annotated[
+        float, Field(gt=0, le=600, description="Seconds for a client to send a body, or to take an answer")
+    ] = 30.0
     password_min_length: Annotated[
         int,
         Field(

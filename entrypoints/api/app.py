@@ -12,10 +12,10 @@ from fastapi_offline import FastAPIOffline
 
 from domain.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
 from entrypoints.api import health, items, users
-from entrypoints.api.body_limit import BodyLimit
 from entrypoints.api.cors import Cors
 from entrypoints.api.documentation import document
 from entrypoints.api.head import HeadAsGet
+from entrypoints.api.intake import Intake
 from entrypoints.api.lanes import Lanes, Patience
 from entrypoints.api.problems import add_problem_handlers
 from entrypoints.container import Container, build_container
@@ -50,14 +50,15 @@ def create_app(container: Container | None = None) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.container = container
-    app.add_middleware(BodyLimit)
+    settings = container.settings()
+    app.add_middleware(Intake, requests=settings.requests, body_wait=settings.body_wait)
     app.add_middleware(HeadAsGet)
-    if origins := container.settings().cors_origins:
+    if origins := settings.cors_origins:
         app.add_middleware(Cors, origins)
     add_problem_handlers(app)
     for router in (health.router, items.router, users.router):
         _put_first(app, router)
-    document(app, password_min_length=container.settings().password_min_length)
+    document(app, password_min_length=settings.password_min_length)
     return app
 
 

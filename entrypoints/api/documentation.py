@@ -16,13 +16,14 @@ Responses = dict[int | str, dict[str, Any]]
 _MEANINGS = {
     400: "The address is taken, or the body cannot be read",
     404: "There is no such thing",
+    408: "The body did not come to its end in time",
     409: "A request with this `Idempotency-Key` is being answered; try again after `Retry-After` seconds",
     412: "It is not any more as you saw it: read it again, and decide anew",
     413: "The body is larger than 1 MiB",
     422: "Something in the request is not valid; `errors` says what",
     500: "Something went wrong on our side",
-    503: "The database is not available, or was not in time; `type` says whether something may have been changed. Try "
-    "again after `Retry-After` seconds",
+    503: "There are too many requests at once, or the database is not available or was not in time; `type` says "
+    "whether something may have been changed. Try again after `Retry-After` seconds",
     507: "The database has no room left, and nothing was changed; somebody must make room first",
 }
 
@@ -76,7 +77,7 @@ def shows() -> dict[str, Any]:
 def changes() -> dict[str, Any]:
     """Of changing one thing by its id."""
     made: Responses = {200: {"headers": _TAG}}
-    return _documented(made | problems(400, 404, 412, 413, 422), _IF_MATCH)
+    return _documented(made | problems(400, 404, 408, 412, 413, 422), _IF_MATCH)
 
 
 def removes() -> dict[str, Any]:
@@ -92,7 +93,7 @@ def creates(kind: str | None, *more: int) -> dict[str, Any]:
         "first answer again, and nothing is done twice."
     )
     key = _request_header("Idempotency-Key", what, pattern=KEY_PATTERN)
-    return _documented(made | problems(400, 409, 413, 422, *more), key)
+    return _documented(made | problems(400, 408, 409, 413, 422, *more), key)
 
 
 def _links(kind: str) -> dict[str, Any]:

@@ -1,0 +1,167 @@
+"""Connections that wait for their clients only so long, and keep only so much of what comes."""
+
+from asyncio import BaseTransport, TimerHandle
+from dataclasses import dataclass
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from entrypoints.api.intake import TOO_SLOW
+from entrypoints.api.problems import problem
+
+HEAD_LIMIT = 64 * 1024
+"""Bytes of a request that are not its body: the line it begins with, its header, its trailer."""
+
+PIPELINE_LIMIT = 100
+"""Requests that a client sends before it has the answer to the first; what is sent on top is not answered."""
+
+UNREAD_LIMIT = 1024 * 1024
+"""Bytes of a body that nobody asked for, such as that of a GET; they are thrown away."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What clients may take.
+
+    :param head_wait: seconds for a client to send a request up to its body.
+    :param body_wait: seconds for it to send the body, or to take an answer.
+    :param connections: how many there may be at once.
+    """
+
+    head_wait: float
+    body_wait: float
+    connections: int
+
+
+class Connection(HttpToolsProtocol):
+    """Uvicorn's own, which by itself waits for ever, and keeps whatever header is sent.
+
+    When there are too many connections, a new one takes the place of the one whose last whole request is
+    longest ago, of all that wait for their clients. So clients that send nothing keep nobody out.
+    """
+
+    def __init__(self, *args: Any, bounds: Bounds, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._bounds = bounds
+        self._timer: TimerHandle | None = None
+        self._writing: TimerHandle | None = None
+        self._in_body = False
+        self._whole = False  # whether a request has been received to its end, and nothing of another
+        self._unused = 0  # bytes since the last piece of a body, or the last request
+        self._body = 0
+        self._since = 0.0
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(cast(Any, transport))
+        self._since = self.loop.time()
+        if len(self.connections) > self._bounds.connections:
+            self._make_room()
+        self._arm(self._bounds.head_wait)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        if self._writing:
+            self._writing.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._whole = False
+        self._unused += len(data)
+        super().data_received(data)
+        if self._whole or self.transport.is_closing():
+            return
+        if self._unused > HEAD_LIMIT:
+            self._refuse(431, f"The header is larger than {HEAD_LIMIT // 1024} KiB")
+        elif self._timer is None:
+            self._arm(self._bounds.body_wait if self._in_body else self._bounds.head_wait)
+
+    def on_message_begin(self) -> None:
+        self._body = 0
+        self._whole = False
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._disarm()
+        self._in_body = True
+        self._unused = 0
+        if len(self.pipeline) >= PIPELINE_LIMIT:
+            raise ValueError("too many requests at once")  # which ends the connection, as what cannot be read does
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._unused = 0
+        super().on_body(body)
+        if self.cycle.response_complete:
+            self._body += len(body)
+            if self._body > UNREAD_LIMIT:
+                self.transport.abort()
+
+    def on_message_complete(self) -> None:
+        self._disarm()
+        self._in_body = False
+        self._whole = True
+        self._unused = 0
+        self._since = self.loop.time()
+        super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._writing = self.loop.call_later(self._bounds.body_wait, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        if self._writing:
+            self._writing.cancel()
+        super().resume_writing()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400, "This is no HTTP request")
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: whoever asks for another protocol is answered in this one (RFC 9110 §7.8)."""
+
+    def _arm(self, seconds: float) -> None:
+        self._timer = self.loop.call_later(seconds, self._too_slow)
+
+    def _disarm(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        if self._unused or self._in_body:
+            self._refuse(408, TOO_SLOW)
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: int, detail: str) -> None:
+        """Answer and close, but never into another answer, nor after the one that is refused has had its own."""
+        cycle = self._cycle
+        if self.transport.is_closing():
+            return
+        if cycle is not None and not cycle.response_complete and (self.pipeline or not cycle.more_body):
+            cycle.keep_alive = False  # the answers to what came before end the connection
+            return
+        if not (cycle is not None and self._in_body and cycle.response_started):
+            answer = problem(status, detail, headers={"Connection": "close"})
+            headers = [*self.server_state.default_headers, *answer.raw_headers]
+            head = b"".join(b"%b: %b\r\n" % header for header in headers)
+            self.transport.write(STATUS_LINE[status] + head + b"\r\n" + bytes(answer.body))
+        self.transport.close()
+
+    @property
+    def _cycle(self) -> RequestResponseCycle | None:
+        """The last request and its answer; there is none at first, whatever uvicorn's types say."""
+        return self.cycle
+
+    @property
+    def _waits(self) -> bool:
+        """Whether it is for the client to do something."""
+        cycle = self._cycle
+        return cycle is None or cycle.response_complete or (cycle.more_body and not self.pipeline)
+
+    def _make_room(self) -> None:
+        others = (each for each in self.connections if isinstance(each, Connection) and each is not self)
+        longest = min((each for each in others if each._waits), key=lambda each: each._since, default=self)
+        self.connections.discard(longest)
+        longest.transport.abort()

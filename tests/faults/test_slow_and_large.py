@@ -1,0 +1,190 @@
+"""Clients that send too slowly or too much: they are cut off, and others do not notice."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from itertools import repeat
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+from httpx2 import Client
+
+from tests.faults.latencies import percentile
+from tests.faults.raw import ENDLESS, GET, POST, connect, resident, rest, say, send
+from tests.faults.service import Service
+
+SLOW = 500
+"""Sockets that send a byte a second."""
+
+GROWTH = 20.0
+"""MiB by which memory may grow meanwhile."""
+
+GIBIBYTES = 10
+
+
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that waits for its clients for half a second at most, and takes few of them."""
+    settings: dict[str, Any] = dict.fromkeys(("BELONGINGS_HEAD_WAIT", "BELONGINGS_BODY_WAIT"), "0.5")
+    with Service(
+        tmp_path_factory.mktemp("impatient"), DATABASE_URL="memory://", BELONGINGS_CONNECTIONS="20", **settings
+    ) as service:
+        yield service
+
+
+def problem(said: bytes) -> int:
+    """The status of the one answer, which is a problem and the last thing that is said on its connection."""
+    head, _, body = said.partition(b"\r\n\r\n")
+    assert b"\r\ncontent-type: application/problem+json" in head, said
+    assert b"\r\nconnection: close" in head
+    status = int(head.split()[1])
+    assert json.loads(body)["status"] == status
+    return status
+
+
+def test_who_connects_and_says_nothing_is_let_go_without_a_word(impatient: Service) -> None:
+    assert say(impatient) == b""
+
+
+def test_a_request_that_does_not_come_to_its_end_is_cut_off(impatient: Service) -> None:
+    begun = [b"G", b"\r\n", GET[:-2], POST[:30]]
+    begun += [POST + b"Content-Length: 10\r\n\r\n12345", POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\n123"]
+    with ExitStack() as stack:
+        connections = [stack.enter_context(connect(impatient)) for _ in begun]
+        for connection, part in zip(connections, begun, strict=True):
+            connection.sendall(part)
+        assert [problem(rest(each)) for each in connections] == [408] * len(begun)
+
+
+def test_a_byte_now_and_then_does_not_help(impatient: Service) -> None:
+    for begun in (GET[:-2] + b"X: ", POST + b"Content-Length: 1000\r\n\r\n"):
+        with connect(impatient) as connection:
+            connection.sendall(begun)
+            assert not send(connection, repeat(b"1", 300), pause=0.1)
+
+
+def test_a_body_that_nobody_asked_for_is_not_waited_for(impatient: Service) -> None:
+    asked = GET[:-2] + b"Content-Length: 10000000\r\n\r\n"
+    said = say(impatient, asked)
+    assert said.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert said.endswith(b'{"status":"ok"}')
+    with connect(impatient) as connection:
+        connection.sendall(asked)
+        assert not send(connection, repeat(b" " * 65_536, 152))
+
+
+def test_a_header_without_an_end_is_cut_off(impatient: Service) -> None:
+    for begun in (b"GET /", GET[:-2] + b"X: ", POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0\r\nX: "):
+        before = resident(impatient.process)
+        with connect(impatient) as connection:
+            connection.sendall(begun)
+            assert not send(connection, repeat(b"x" * 65_536, 10_000))
+        assert resident(impatient.process) - before < GROWTH
+    with connect(impatient) as connection:
+        connection.sendall(GET[:-2] + b"X: ")
+        connection.sendall(b"x" * 65_600)
+        assert problem(rest(connection)) == 431
+
+
+def test_a_body_without_an_end_is_cut_off(impatient: Service) -> None:
+    before = resident(impatient.process)
+    with connect(impatient) as connection:
+        connection.sendall(POST + b"Transfer-Encoding: chunked\r\n\r\n")
+        assert not send(connection, repeat(ENDLESS, 10_000))
+    assert resident(impatient.process) - before < GROWTH
+
+
+def test_requests_that_nobody_waits_for_the_answers_to_are_cut_off(impatient: Service) -> None:
+    before = resident(impatient.process)
+    said = say(impatient, GET * 20_000)
+    assert 100 <= said.count(b"HTTP/1.1 200 OK") < 1_000
+    assert resident(impatient.process) - before < GROWTH
+
+
+def test_who_says_nothing_makes_room_for_others(impatient: Service) -> None:
+    with ExitStack() as stack:
+        silent = [stack.enter_context(connect(impatient)) for _ in range(40)]
+        with Client(base_url=impatient.url) as client:
+            assert client.get("/health/live").status_code == 200
+        assert [rest(each) for each in silent[:20]] == [b""] * 20
+
+
+def test_an_answer_that_nobody_takes_is_thrown_away(impatient: Service) -> None:
+    with Client(base_url=impatient.url) as client:
+        text = "x" * 10_000
+        client.post("/items/batch", json=[{"title": "t", "description": text}] * 100).raise_for_status()
+    with connect(impatient) as connection:
+        with suppress(TimeoutError):
+            connection.settimeout(0.1)
+            connection.sendall(b"GET /items/ HTTP/1.1\r\nHost: belongings\r\n\r\n" * 50)
+        time.sleep(1)
+        connection.settimeout(60)
+        assert len(rest(connection)) < 25_000_000
+
+
+@pytest.mark.long
+def test_500_slow_senders_and_a_body_of_10_gib_slow_nobody_down(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    with Service(tmp_path, DATABASE_URL="sqlite:///belongings.db") as service, Client(base_url=service.url) as client:
+        client.post("/users/", json={"email": "a@example.com", "password": "correct horse"}).raise_for_status()
+        reads(client, 2_000)
+        idle = resident(service.process)
+        rounds = []
+        for _ in range(3):
+            alone = percentile(reads(client, 4_000), 99)
+            end = Event()
+            attackers = [Thread(target=trickle, args=(service, end)), Thread(target=pour, args=(service, end))]
+            for thread in attackers:
+                thread.start()
+            time.sleep(2)
+            beside = percentile(reads(client, 4_000), 99)
+            grown = resident(service.process) - idle
+            end.set()
+            for thread in attackers:
+                thread.join()
+            rounds.append((beside / alone, alone, beside, grown))
+    for ratio, alone, beside, grown in rounds:
+        record_property(
+            "figure", f"p99 {alone * 1000:.2f} ms alone, {beside * 1000:.2f} ms beside: × {ratio:.2f}; {grown:+.1f} MiB"
+        )
+    assert sorted(rounds)[1][0] <= 2
+    assert max(grown for *_, grown in rounds) < GROWTH
+
+
+def reads(client: Client, count: int) -> list[float]:
+    """How long each read took, in seconds."""
+    taken = []
+    for _ in range(count):
+        begun = time.perf_counter()
+        client.get("/users/1").raise_for_status()
+        taken.append(time.perf_counter() - begun)
+    return taken
+
+
+def trickle(service: Service, end: Event) -> None:
+    """Half of the sockets within the header, half within the body; each is replaced when it is cut off."""
+    beginnings = (GET[:-2] + b"X: ", POST + b"Content-Length: 1000000\r\n\r\n")
+    with ExitStack() as stack:
+        open = {}
+        while not end.wait(0.2):
+            for n in range(SLOW):
+                if n not in open:
+                    open[n] = stack.enter_context(connect(service))
+                    open[n].sendall(beginnings[n % 2])
+                elif n % 5 == int(time.monotonic() * 5) % 5:
+                    try:
+                        open[n].sendall(b"1")
+                    except OSError:
+                        open.pop(n).close()
+
+
+def pour(service: Service, end: Event) -> None:
+    """A body of 10 GiB, in pieces, again and again; how much of it is taken is for the service to say."""
+    while not end.wait(0.05):
+        with connect(service) as connection:
+            connection.sendall(POST + b"Transfer-Encoding: chunked\r\n\r\n")
+            send(connection, repeat(ENDLESS, GIBIBYTES * 2**30 // 65_536))
