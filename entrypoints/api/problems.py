@@ -38,6 +38,8 @@ PREFIX = "urn:problem-type:belongings:"
 WORTH_ANOTHER_TRY = (409, 503)
 """Statuses that say in ``Retry-After`` when to come again."""
 
+_NO_JSON = {"loc": ["body"], "msg": "Send JSON, with Content-Type: application/json", "type": "json_type"}
+
 logger = logging.getLogger("belongings")
 
 _DOMAIN: dict[type[BelongingsError], tuple[int, str]] = {
@@ -131,7 +133,10 @@ def _invalid_part(error: BelongingsError, *place: int) -> dict[str, Any]:
 
 async def _invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return invalid([{"loc": each["loc"], "msg": each["msg"], "type": each["type"]} for each in error.errors()])
+    parts = [{"loc": each["loc"], "msg": each["msg"], "type": each["type"]} for each in error.errors()]
+    if isinstance(error.body, bytes):  # which FastAPI leaves as it came if it is not announced as JSON
+        parts = [_NO_JSON if part["loc"] == ("body",) else part for part in parts]
+    return invalid(parts)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -56,6 +56,7 @@ def test_a_body_that_does_not_say_it_is_json_is_refused(untouched: TestClient, h
     for path, body in (("/users/", USER), ("/items/", ITEM), ("/users/1/items/", ITEM)):
         answer = untouched.post(path, content=body, headers=headers)
         expect_invalid(answer, ["body"])
+        assert answer.json()["errors"][0]["msg"] == "Send JSON, with Content-Type: application/json"
         assert MARKER not in answer.text
 
 
