@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ MODULES = sorted(
 PRODUCT = [path for path in MODULES if path.parts[0] != "tests"]
 
 
+@cache
 def imported(module: Path) -> set[str]:
     """The top-level packages that a module imports, wherever in it."""
     names = set()
