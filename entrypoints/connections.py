@@ -4,10 +4,11 @@ from asyncio import BaseTransport, TimerHandle
 from dataclasses import dataclass
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from entrypoints.api.intake import TOO_SLOW
 from entrypoints.api.problems import problem
+from entrypoints.parting import PartingConnection
 
 HEAD_LIMIT = 64 * 1024
 """Bytes of a request that are not its body: the line it begins with, its header, its trailer."""
@@ -33,7 +34,7 @@ class Bounds:
     connections: int
 
 
-class Connection(HttpToolsProtocol):
+class Connection(PartingConnection):
     """Uvicorn's own, which by itself waits for ever, and keeps whatever header is sent.
 
     When there are too many connections, a new one takes the place of the one whose last whole request is

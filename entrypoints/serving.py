@@ -1,5 +1,6 @@
 """Listening, and serving until told to end."""
 
+import signal
 import socket
 import ssl
 import sys
@@ -11,10 +12,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import uvicorn
-from uvicorn.supervisors import ChangeReload, Multiprocess
+from uvicorn.supervisors import ChangeReload
 
 from entrypoints.connections import Bounds, Connection
 from entrypoints.settings import Settings
+from entrypoints.workers import Workers
 
 LOGGING: dict[str, Any] = {
     "version": 1,
@@ -37,6 +39,13 @@ LOGGING: dict[str, Any] = {
         "uvicorn.access": {"handlers": ["access"], "level": "INFO", "propagate": False},
     },
 }
+
+
+_LAST_ANSWERS = 8
+"""Seconds in which requests are answered once the service is to end; ten are promised in all."""
+
+_SLOW_START = 30
+"""Seconds in which a new worker takes the place of an old one, or the old one stays."""
 
 
 class CannotServe(Exception):
@@ -119,7 +128,8 @@ def run(listener: socket.socket, settings: Settings, *, workers: int, reload: bo
         workers=workers,
         reload=reload,
         log_config=LOGGING,
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=_LAST_ANSWERS,
+        timeout_worker_healthcheck=_SLOW_START,
         ssl_certfile=settings.tls_certificate or None,
         ssl_keyfile=settings.tls_key or None,
         proxy_headers=bool(settings.trusted_proxies),
@@ -131,8 +141,9 @@ def run(listener: socket.socket, settings: Settings, *, workers: int, reload: bo
     if config.should_reload:
         ChangeReload(config, target=server.run, sockets=[listener]).run()
     elif workers > 1:
-        Multiprocess(config, sockets=[listener]).run()
+        Workers(config, sockets=[listener]).run()
     else:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # uvicorn raises it again when all is done
         server.run(sockets=[listener])
         if not server.started:
             sys.exit(1)

@@ -27,6 +27,10 @@ _CHECK_DEADLINE = 0.9
 """Seconds: whoever asks whether the database is there is told within one."""
 
 
+_CLOSING = 1.0
+"""Seconds for work that nobody waits for any more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """How long work may take, in seconds, and how much of it may wait.
@@ -150,11 +154,11 @@ class Lane:
     def _give_up(self, job: _Job[Any]) -> None:
         job.end(job.result.set_exception, self._late(f"it took longer than {self._deadline:g} s"))
 
-    def close(self) -> None:
-        """End the threads when they have done what is there to do; one that hangs is left behind."""
+    def close(self, within: float = _CLOSING) -> None:
+        """End the threads when they have done what is there to do; one that hangs is then left behind."""
         for _ in self._threads:
             self._jobs.put(None)
-        until = monotonic() + self._deadline
+        until = monotonic() + within
         for thread in self._threads:
             thread.join(max(0.0, until - monotonic()))
 
@@ -215,5 +219,7 @@ class Lanes:
         self.checking = Lane("checking", 1, Patience(deadline=_CHECK_DEADLINE))
 
     def close(self) -> None:
+        """End all threads. By now every request has its answer, and what is still being done is late already."""
+        until = monotonic() + _CLOSING
         for lane in (self.reading, self.writing, self.hashing, self.checking):
-            lane.close()
+            lane.close(until - monotonic())

@@ -71,7 +71,7 @@ class Service:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         self._process.stdout.close()
-        found = re.search(r"http://\S+", line)
+        found = re.search(r"https?://\S+", line)
         assert found, self.log.read_text()[-2000:]
         self.url = found[0]
 
