@@ -14,7 +14,7 @@ from adapters.sql.store import SqlStore
 from adapters.sql.unit_of_work import SqlAlchemyUnitOfWork
 from adapters.sql.views import SqlAlchemyViews
 from entrypoints.settings import Settings, WrongSetting, processors
-from service_layer.ports import PasswordHasher, Store, UnitOfWork
+from service_layer.ports import PasswordHasher, RateLimiter, Store, UnitOfWork
 
 
 def _url(settings: Settings) -> URL:
@@ -42,12 +42,25 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
+def _sign_up_limiter(settings: Settings) -> RateLimiter | None:
+    if settings.sign_up_limit is None:
+        return None
+    from adapters.rate_limiting import FixedWindowLimiter  # takes its time to load, and is off by default
+
+    url = settings.redis_url.get_secret_value() if settings.redis_url else None
+    try:
+        return FixedWindowLimiter(settings.sign_up_limit, url)
+    except ValueError:
+        raise WrongSetting("BELONGINGS_REDIS_URL is not a URL of Redis, such as redis://host:6379/0") from None
+
+
 class Container(containers.DeclarativeContainer):
     """What the entrypoints need, whatever keeps the data."""
 
     settings = providers.Dependency(instance_of=Settings)
     hasher: providers.Provider[PasswordHasher] = providers.Singleton(Argon2PasswordHasher)
     clock: providers.Provider[float] = providers.Callable(time)
+    sign_up_limiter: providers.Provider[RateLimiter | None] = providers.Singleton(_sign_up_limiter, settings)
     store: providers.Provider[Store] = providers.AbstractSingleton(Store)
     unit_of_work: providers.Provider[UnitOfWork] = providers.AbstractFactory(UnitOfWork)
 
@@ -74,12 +87,14 @@ class SqlContainer(Container):
 def build_container(settings: Settings) -> Container:
     """The container for the database that the settings name.
 
-    :raises WrongSetting: ``DATABASE_URL`` names none.
+    :raises WrongSetting: ``DATABASE_URL`` names none, or another URL is not what it should be.
     """
     if settings.database_url.get_secret_value() == "memory://":
-        return InMemoryContainer(settings=settings)
-    container = SqlContainer(settings=settings)
-    container.engines()  # which connect when they are first used
+        container: Container = InMemoryContainer(settings=settings)
+    else:
+        container = SqlContainer(settings=settings)
+        container.engines()  # which connect when they are first used
+    container.sign_up_limiter()
     return container
 
 

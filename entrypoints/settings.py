@@ -96,6 +96,17 @@ class Settings(BaseSettings):
     body_wait: Annotated[
         float, Field(gt=0, le=600, description="Seconds for a client to send a body, or to take an answer")
     ] = 30.0
+    sign_up_limit: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[1-9][0-9]{0,5}/(second|minute|hour|day)$",
+            description="How many sign-ups a client address may ask for, such as 10/hour; unset, as many as it likes",
+        ),
+    ] = None
+    redis_url: Annotated[
+        SecretStr | None,
+        Field(description="A Redis in which all processes count sign-ups together; unset, each counts for itself"),
+    ] = None
     password_min_length: Annotated[
         int,
         Field(

@@ -6,7 +6,7 @@ Every promise below has a test in ``tests/contract``, which runs on every adapte
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from domain.items import Item
 from domain.users import User
@@ -180,6 +180,32 @@ class PasswordHasher(Protocol):
 
     def fingerprint(self, password: str, salt: str) -> str:
         """Up to 64 characters: the same for the same two, and as hard to undo as ``hash``."""
+
+
+class Quota(NamedTuple):
+    """Whether one more was ``taken``, how many are ``left``, and in how many seconds all are there again."""
+
+    taken: bool
+    left: int
+    seconds: float
+
+
+class RateLimiter(Protocol):
+    """Counts what each client asks for. Nothing here blocks the event loop."""
+
+    @property
+    def limit(self) -> int:
+        """How many a client may take in one window."""
+
+    @property
+    def seconds(self) -> int:
+        """How long a window is; it begins with a client's first."""
+
+    async def take(self, client: str) -> Quota | None:
+        """Take one, if one is left to this client; None where nobody can tell, which is logged once."""
+
+    async def close(self) -> None:
+        """Let go of whatever it counts with."""
 
 
 @dataclass(frozen=True, slots=True)

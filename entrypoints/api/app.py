@@ -18,6 +18,7 @@ from entrypoints.api.head import HeadAsGet
 from entrypoints.api.intake import Intake
 from entrypoints.api.lanes import Lanes, Patience
 from entrypoints.api.problems import add_problem_handlers
+from entrypoints.api.sign_up_limit import SignUpLimit
 from entrypoints.container import Container, build_container
 from entrypoints.settings import WrongSetting, load_settings, processors
 
@@ -51,6 +52,8 @@ def create_app(container: Container | None = None) -> FastAPI:
     )
     app.state.container = container
     settings = container.settings()
+    if limiter := container.sign_up_limiter():
+        app.add_middleware(SignUpLimit, limiter)
     app.add_middleware(Intake, requests=settings.requests, body_wait=settings.body_wait)
     app.add_middleware(HeadAsGet)
     if origins := settings.cors_origins:
@@ -83,6 +86,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         # somebody else may mend it while we run; until then /health/ready tells
         logger.warning("not ready: %s", getattr(error, "reason", error))
     yield
+    if limiter := container.sign_up_limiter():
+        await limiter.close()
     await run_sync(app.state.lanes.close)
     await run_sync(store.close)
 

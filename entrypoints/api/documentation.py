@@ -21,6 +21,7 @@ _MEANINGS = {
     412: "It is not any more as you saw it: read it again, and decide anew",
     413: "The body is larger than 1 MiB",
     422: "Something in the request is not valid; `errors` says what",
+    429: "Too many sign-ups from your address; try again after `Retry-After` seconds",
     500: "Something went wrong on our side",
     503: "There are too many requests at once, or the database is not available or was not in time; `type` says "
     "whether something may have been changed. Try again after `Retry-After` seconds",

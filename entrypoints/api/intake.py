@@ -43,7 +43,7 @@ class Intake:
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or _is_health(scope):
+        if scope["type"] != "http" or path_within(scope).startswith("/health/"):
             await self._app(scope, receive, send)
         elif self._answering >= self._most:
             await problem(503, TOO_MANY, headers=_LATER)(scope, receive, send)
@@ -89,9 +89,10 @@ class Intake:
             self._held -= read
 
 
-def _is_health(scope: Scope) -> bool:
+def path_within(scope: Scope) -> str:
+    """The path as the routes have it, whatever the service is mounted under."""
     path: str = scope["path"]
-    return path.removeprefix(scope.get("root_path", "")).startswith("/health/")
+    return path.removeprefix(scope.get("root_path", ""))
 
 
 def _announced(scope: Scope) -> int:

@@ -35,7 +35,7 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = "1"
 PREFIX = "urn:problem-type:belongings:"
 
-WORTH_ANOTHER_TRY = (409, 503)
+WORTH_ANOTHER_TRY = (409, 429, 503)
 """Statuses that say in ``Retry-After`` when to come again."""
 
 _NO_JSON = {"loc": ["body"], "msg": "Send JSON, with Content-Type: application/json", "type": "json_type"}

@@ -16,7 +16,7 @@ from service_layer.read_models import ItemFilter, ItemView, Page, UserView
 router = router_for("users")
 
 
-@router.post("/", response_model=schemas.User, **creates("user"))
+@router.post("/", response_model=schemas.User, **creates("user", 429))
 async def create_user(body: schemas.UserCreate, request: Request) -> Response:
     """Sign somebody up. The address must be new: 400 `Email already registered` otherwise."""
     needed = container(request)

@@ -27,6 +27,7 @@ def test_everything_has_a_default() -> None:
     assert (settings.deadline, settings.queue) == (5.0, 1000)
     assert (settings.connections, settings.requests) == (800, 500)
     assert (settings.head_wait, settings.body_wait) == (10.0, 30.0)
+    assert (settings.sign_up_limit, settings.redis_url) == (None, None)
     assert settings.password_min_length == 8
 
 

@@ -1,0 +1,118 @@
+"""So many sign-ups for each client address, if the operator says so."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+from httpx2 import Response
+
+from entrypoints.api.app import create_app
+from entrypoints.container import build_container
+from entrypoints.settings import Settings, WrongSetting
+from tests.api.problems import expect_problem
+from tests.conftest import QuickHasher
+
+
+@contextmanager
+def serving(address: str = "192.0.2.1", **given: object) -> Iterator[TestClient]:
+    """A client at this address, of an API in memory with such settings."""
+    container = build_container(Settings.model_validate({"DATABASE_URL": "memory://", **given}))
+    container.hasher.override(QuickHasher())
+    with TestClient(create_app(container), client=(address, 50_000)) as client:
+        yield client
+
+
+def sign_up(client: TestClient, **more: Any) -> Response:
+    user = {"email": f"{uuid4().hex}@example.com", "password": "correct horse"}
+    return client.post("/users/", json=user | more)
+
+
+def test_nobody_is_limited_by_default() -> None:
+    with serving() as client:
+        answers = [sign_up(client) for _ in range(20)]
+    assert [each.status_code for each in answers] == [200] * 20
+    assert not any("RateLimit" in each.headers or "RateLimit-Policy" in each.headers for each in answers)
+
+
+def test_every_sign_up_tells_how_many_are_left_and_one_too_many_is_refused() -> None:
+    with serving(sign_up_limit="3/hour") as client:
+        answers = [sign_up(client), sign_up(client, email="nonsense"), sign_up(client)]
+        refused = sign_up(client)
+        assert len(client.get("/users/").json()) == 2
+    assert [each.status_code for each in answers] == [200, 422, 200]
+    for left, answer in zip((2, 1, 0, 0), [*answers, refused], strict=True):
+        assert answer.headers["RateLimit-Policy"] == '"sign-ups";q=3;w=3600'
+        name, remaining, seconds = answer.headers["RateLimit"].split(";")
+        assert (name, remaining, seconds[:2]) == ('"sign-ups"', f"r={left}", "t=")
+        assert 3500 < int(seconds[2:]) <= 3600
+    assert expect_problem(refused, 429)["detail"] == "Too many sign-ups from your address"
+    assert refused.headers["Retry-After"] == refused.headers["RateLimit"].partition("t=")[2]
+
+
+def test_nothing_but_signing_up_is_counted() -> None:
+    with serving(sign_up_limit="1/hour") as client:
+        sign_up(client)
+        for _ in range(3):
+            assert client.get("/users/").status_code == 200
+            assert client.post("/users/1/items/", json={"title": "Towel"}).status_code == 200
+            assert client.patch("/users/1", json={"is_active": True}).status_code == 200
+        assert sign_up(client).status_code == 429
+
+
+def test_however_the_path_is_written_it_is_counted() -> None:
+    with serving(sign_up_limit="1/hour", root_path="/api") as client:
+        sign_up(client)
+        user = {"email": "a@example.com", "password": "correct horse"}
+        for path in ("/users/", "/users", "/%75sers/", "/api/users/"):
+            assert client.post(path, json=user).status_code in (404, 429)
+        assert len(client.get("/users/").json()) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("192.0.2.1", "192.0.2.2", False),
+        ("192.0.2.1", "::ffff:192.0.2.1", True),
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", True),
+        ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
+        ("nonsense", "\r\nmore: nonsense", True),
+    ],
+)
+def test_who_is_one_client(one: str, other: str, same: bool) -> None:
+    with serving(one, sign_up_limit="1/hour") as client:
+        assert sign_up(client).status_code == 200
+        with TestClient(client.app, client=(other, 50_000)) as second:
+            assert sign_up(second).status_code == (429 if same else 200)
+
+
+def test_a_redis_that_is_away_keeps_nobody_from_signing_up() -> None:
+    with serving(sign_up_limit="1/hour", redis_url="redis://127.0.0.1:1/0") as client:
+        for _ in range(3):
+            answer = sign_up(client)
+            assert answer.status_code == 200
+            assert "RateLimit" not in answer.headers
+
+
+def test_redis_counts_for_all_processes() -> None:
+    url = os.environ.get("TEST_REDIS_URL")
+    if url is None:
+        pytest.skip("there is no Redis (TEST_REDIS_URL names none)")
+    address = f"2001:db8:{uuid4().hex[:4]}:{uuid4().hex[:4]}::1"
+    with (
+        serving(address, sign_up_limit="1/minute", redis_url=url) as one,
+        serving(address, sign_up_limit="1/minute", redis_url=url) as other,
+    ):
+        assert [sign_up(one).status_code, sign_up(other).status_code] == [200, 429]
+
+
+def test_a_url_that_is_none_of_redis_is_not_repeated() -> None:
+    with (
+        pytest.raises(WrongSetting, match="BELONGINGS_REDIS_URL is not a URL of Redis") as wrong,
+        serving(sign_up_limit="1/hour", redis_url="http://:hunter2@127.0.0.1:6379/0"),
+    ):
+        pass
+    assert "hunter2" not in str(wrong.value)
