@@ -76,7 +76,8 @@ class _Job(Generic[Result]):
 
     def tell(self) -> None:
         """Give whoever waits what came of it."""
-        self.loop.call_soon_threadsafe(self._tell)
+        with suppress(RuntimeError):  # the loop is closed: it took so long that nobody is there any more
+            self.loop.call_soon_threadsafe(self._tell)
 
     def _tell(self) -> None:
         end, what = self._outcome

@@ -124,14 +124,19 @@ def test_what_comes_when_the_queue_is_full_is_refused_at_once() -> None:
     run(main)
 
 
-def test_a_lane_whose_work_hangs_closes_all_the_same() -> None:
-    async def main() -> None:
+def test_a_lane_whose_work_hangs_closes_all_the_same_and_the_work_may_end_after_everything_else() -> None:
+    go_on = Event()
+
+    async def main() -> Lane:
         lane = Lane("hanging", 1, Patience(deadline=0.05))
         with pytest.raises(StorageUnavailable):
-            await lane.run(Event().wait)
+            await lane.run(go_on.wait)
         lane.close()
+        return lane
 
-    run(main)
+    lane = run(main)
+    go_on.set()
+    lane.close()  # an error in its thread would fail this test
 
 
 def test_work_that_nobody_waits_for_any_more_does_not_begin() -> None:
