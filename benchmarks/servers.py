@@ -115,9 +115,9 @@ def started(command: list[str], env: dict[str, str], cores: Cores) -> Iterator[t
 
 
 def environment(database_url: str) -> dict[str, str]:
-    """Ours, without settings of Belongings: all defaults, and one worker."""
+    """Ours, without settings of Belongings: all defaults, but one worker, and no line for each request by anybody."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("BELONGINGS_", "UVICORN_"))}
-    return {**ours, "DATABASE_URL": database_url, "WEB_CONCURRENCY": "1"}
+    return {**ours, "DATABASE_URL": database_url, "WEB_CONCURRENCY": "1", "BELONGINGS_LOG_REQUESTS": "false"}
 
 
 def port_in(log: Path) -> int | None:

@@ -6,8 +6,10 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from entrypoints.api.every_request import NOTHING_KNOWN, headers_for, new_id
 from entrypoints.api.intake import TOO_SLOW
 from entrypoints.api.problems import problem
+from entrypoints.logs import RequestLog
 from entrypoints.parting import PartingConnection
 
 HEAD_LIMIT = 64 * 1024
@@ -41,9 +43,10 @@ class Connection(PartingConnection):
     longest ago, of all that wait for their clients. So clients that send nothing keep nobody out.
     """
 
-    def __init__(self, *args: Any, bounds: Bounds, **named: Any) -> None:
+    def __init__(self, *args: Any, bounds: Bounds, log: RequestLog | None = None, **named: Any) -> None:
         super().__init__(*args, **named)
         self._bounds = bounds
+        self._log = log
         self._timer: TimerHandle | None = None
         self._writing: TimerHandle | None = None
         self._in_body = False
@@ -144,10 +147,15 @@ class Connection(PartingConnection):
             cycle.keep_alive = False  # the answers to what came before end the connection
             return
         if not (cycle is not None and self._in_body and cycle.response_started):
-            answer = problem(status, detail, headers={"Connection": "close"})
-            headers = [*self.server_state.default_headers, *answer.raw_headers]
+            id = new_id()
+            answer = problem(status, detail, headers={"Connection": "close"}, request_id=id)
+            headers = [*self.server_state.default_headers, *answer.raw_headers, *headers_for(id)]
             head = b"".join(b"%b: %b\r\n" % header for header in headers)
             self.transport.write(STATUS_LINE[status] + head + b"\r\n" + bytes(answer.body))
+            if self._log:
+                waited = self.loop.time() - self._since
+                client = self.client[0] if self.client else NOTHING_KNOWN
+                self._log(id, NOTHING_KNOWN, NOTHING_KNOWN, status, False, waited, client)
         self.transport.close()
 
     @property

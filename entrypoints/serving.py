@@ -15,31 +15,8 @@ import uvicorn
 from uvicorn.supervisors import ChangeReload
 
 from entrypoints.connections import Bounds, Connection
-from entrypoints.settings import Settings
+from entrypoints.settings import Settings, request_log
 from entrypoints.workers import Workers
-
-LOGGING: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "plain": {"format": "%(asctime)s %(levelname)s %(message)s"},
-        "access": {
-            "()": "uvicorn.logging.AccessFormatter",
-            "fmt": '%(asctime)s %(levelname)s %(client_addr)s "%(request_line)s" %(status_code)s',
-            "use_colors": False,
-        },
-    },
-    "handlers": {
-        "plain": {"class": "logging.StreamHandler", "formatter": "plain"},
-        "access": {"class": "logging.StreamHandler", "formatter": "access"},
-    },
-    "loggers": {
-        "belongings": {"handlers": ["plain"], "level": "INFO", "propagate": False},
-        "uvicorn": {"handlers": ["plain"], "level": "WARNING", "propagate": False},
-        "uvicorn.access": {"handlers": ["access"], "level": "INFO", "propagate": False},
-    },
-}
-
 
 _LAST_ANSWERS = 8
 """Seconds in which requests are answered once the service is to end; ten are promised in all."""
@@ -123,11 +100,12 @@ def run(listener: socket.socket, settings: Settings, *, workers: int, reload: bo
     config = uvicorn.Config(
         "entrypoints.api.app:create_app",
         factory=True,
-        http=cast(Any, partial(Connection, bounds=bounds)),  # uvicorn only calls it
+        http=cast(Any, partial(Connection, bounds=bounds, log=request_log(settings))),  # uvicorn only calls it
         ws="none",
         workers=workers,
         reload=reload,
-        log_config=LOGGING,
+        log_config=None,  # ours is set up, here and by each worker
+        log_level="warning",
         timeout_graceful_shutdown=_LAST_ANSWERS,
         timeout_worker_healthcheck=_SLOW_START,
         ssl_certfile=settings.tls_certificate or None,

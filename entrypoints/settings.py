@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, IPvAnyNetwork, SecretStr, StringCon
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain.passwords import PASSWORD_MAX_LENGTH, PASSWORD_MIN_LENGTH
+from entrypoints.logs import Format, RequestLog, log_json, log_text
 
 PREFIX = "BELONGINGS_"
 _ENV_FILE = ".env"
@@ -107,6 +108,10 @@ class Settings(BaseSettings):
         SecretStr | None,
         Field(description="A Redis in which all processes count sign-ups together; unset, each counts for itself"),
     ] = None
+    log_format: Annotated[
+        Format, Field(description="How the log is written: text, or json for an object on each line")
+    ] = "text"
+    log_requests: Annotated[bool, Field(description="Whether the log has a line for each request")] = True
     password_min_length: Annotated[
         int,
         Field(
@@ -143,6 +148,11 @@ def _given_names() -> Iterator[str]:
         yield from (name.upper() for name in dotenv_values(_ENV_FILE))
     except UnicodeDecodeError:
         raise WrongSetting(f"{_ENV_FILE} is not text in UTF-8") from None
+
+
+def request_log(settings: Settings) -> RequestLog | None:
+    """What writes a line for each request; None where none is wanted."""
+    return {"text": log_text, "json": log_json}[settings.log_format] if settings.log_requests else None
 
 
 def processors() -> int:

@@ -11,16 +11,18 @@ from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 
 from domain.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
+from entrypoints import logs
 from entrypoints.api import health, items, users
 from entrypoints.api.cors import Cors
 from entrypoints.api.documentation import document
+from entrypoints.api.every_request import EveryRequest
 from entrypoints.api.head import HeadAsGet
 from entrypoints.api.intake import Intake
 from entrypoints.api.lanes import Lanes, Patience
 from entrypoints.api.problems import add_problem_handlers
 from entrypoints.api.sign_up_limit import SignUpLimit
 from entrypoints.container import Container, build_container
-from entrypoints.settings import WrongSetting, load_settings, processors
+from entrypoints.settings import WrongSetting, load_settings, processors, request_log
 
 logger = logging.getLogger("belongings")
 
@@ -44,6 +46,7 @@ def create_app(container: Container | None = None) -> FastAPI:
         # This process is ours, and what is loaded by now stays. To look through all of it for what
         # is not needed any more took 45 ms, ever again, and was the slowest hundredth of all reads.
         gc.freeze()
+        logs.configure(container.settings().log_format)
     app = FastAPIOffline(
         title="Belongings",
         description=_DESCRIPTION,
@@ -58,6 +61,7 @@ def create_app(container: Container | None = None) -> FastAPI:
     app.add_middleware(HeadAsGet)
     if origins := settings.cors_origins:
         app.add_middleware(Cors, origins)
+    app.add_middleware(EveryRequest, log=request_log(settings))  # added last, asked first
     add_problem_handlers(app)
     for router in (health.router, items.router, users.router):
         _put_first(app, router)

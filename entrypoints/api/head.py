@@ -14,7 +14,10 @@ class HeadAsGet:
             await self._app(scope, receive, send)
             return
 
+        routed = {**scope, "method": "GET"}
+
         async def send_head(message: Message) -> None:
+            scope.update(routed, method="HEAD")  # whoever asked may want to know the route
             await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
-        await self._app({**scope, "method": "GET"}, receive, send_head)
+        await self._app(routed, receive, send_head)

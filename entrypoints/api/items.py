@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Body, Request, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from entrypoints.api import schemas
 from entrypoints.api.answers import answer, changed, created, listed, shown, wants_count
@@ -40,8 +41,14 @@ async def create_items(
     return answer(await writing(request, items.create_items, new, attempt=attempt(request, new)))
 
 
-router.routes.append(Route("/items/batch", problem(405, "Method Not Allowed", headers={"Allow": "POST"})))
-"""Any other method; it would be taken for one of an item whose id is no number."""
+class _OnlyPosted:
+    """Answers any other method, which would be taken for one of an item whose id is no number."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await problem(405, "Method Not Allowed", headers={"Allow": "POST"})(scope, receive, send)
+
+
+router.routes.append(Route("/items/batch", _OnlyPosted()))
 
 
 @router.get("/", response_model=list[schemas.Item], **lists(WantedItems))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
-from pydantic import BaseModel, WithJsonSchema
+from pydantic import BaseModel, Field, WithJsonSchema
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
@@ -27,6 +27,7 @@ from domain.errors import (
     StorageUnavailable,
     UserNotFound,
 )
+from entrypoints.logs import request_id
 
 _RFC_9110 = {413: "Content Too Large", 422: "Unprocessable Content"}
 """The phrases that Python says differently before 3.13."""
@@ -76,6 +77,9 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
+    request_id: Annotated[
+        str, Field(description="The `X-Request-ID` of this answer; by it the operator finds the log.")
+    ]
 
 
 class InvalidRequest(Problem):
@@ -85,20 +89,20 @@ class InvalidRequest(Problem):
 
 
 def add_problem_handlers(app: FastAPI) -> None:
-    """Answer every error of this application with a problem."""
+    """Answer every error that was foreseen with a problem; ``EveryRequest`` answers the others."""
     app.add_exception_handler(BelongingsError, _domain_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 def problem(status: int, detail: str, type: str | None = None, headers: Any = None, **more: Any) -> Response:
-    """An answer with a problem in it; without a ``type`` of its own, the status says it all."""
+    """The answer to this request with a problem in it; without a ``type`` of its own, the status says it all."""
     content = {
         "type": f"{PREFIX}{type}" if type else "about:blank",
         "title": _RFC_9110.get(status) or HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
+        "request_id": request_id.get(),
         **more,
     }
     return Response(to_json(content), status, headers, MEDIA_TYPE)
@@ -151,7 +155,3 @@ def _allowed(request: Request) -> str:
     partial = [route.methods or () for route in routes if route.matches(request.scope)[0] is Match.PARTIAL]
     methods = {method for some in partial for method in some} or {"GET"}  # a folder of files
     return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
-
-
-async def _unexpected(request: Request, error: Exception) -> Response:
-    return problem(500, "Something went wrong on our side; it has been logged")

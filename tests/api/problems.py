@@ -17,11 +17,12 @@ def expect_problem(answer: Response, status: int, type: str = "about:blank") -> 
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
     problem: dict[str, Any] = answer.json()
-    members = ["type", "title", "status", "detail"]
+    members = ["type", "title", "status", "detail", "request_id"]
     assert list(problem) == members + ["errors"] * (status == HTTPStatus.UNPROCESSABLE_ENTITY)
     assert problem["type"] == (type if type == "about:blank" else f"urn:problem-type:belongings:{type}")
     assert (problem["title"], problem["status"]) == (TITLES.get(status) or HTTPStatus(status).phrase, status)
     assert isinstance(problem["detail"], str)
+    assert problem["request_id"] == answer.headers["X-Request-ID"]
     return problem
 
 

@@ -14,7 +14,18 @@ from tests.conftest import Databases, container_for
 from tests.databases import ALL
 
 TURNS = 600
-HEADERS = ("content-type", "content-length", "location", "link", "allow", "retry-after")
+SENT = {"Content-Type": "application/json", "X-Request-ID": "ours"}
+HEADERS = (
+    "x-request-id",
+    "x-content-type-options",
+    "cache-control",
+    "content-type",
+    "content-length",
+    "location",
+    "link",
+    "allow",
+    "retry-after",
+)
 
 WORDS = ["Towel", "é", "e\u0301", "ß", "ss", "ı", "İ", "ｆｕｌｌ", "😀", "blank  ", "%", "'", "\\", "x" * 255]
 WORDS += [" ", "", "x" * 256]
@@ -64,7 +75,7 @@ def answers(url: str) -> list[tuple[Any, ...]]:
     with TestClient(create_app(container_for(url))) as client:
         for method, path, body in conversation(Random(20)):
             content = None if body is None else body.encode()
-            answer = client.request(method, path, content=content, headers={"Content-Type": "application/json"})
+            answer = client.request(method, path, content=content, headers=SENT)
             kept = [answer.headers.get(name) for name in HEADERS]
             heard.append((method, path, body, answer.status_code, kept, answer.content))
     return heard

@@ -41,7 +41,9 @@ def problem(said: bytes) -> int:
     assert b"\r\ncontent-type: application/problem+json" in head, said
     assert b"\r\nconnection: close" in head
     status = int(head.split()[1])
-    assert json.loads(body)["status"] == status
+    content = json.loads(body)
+    assert content["status"] == status
+    assert f"\r\nx-request-id: {content['request_id']}\r\n".encode() in head
     return status
 
 

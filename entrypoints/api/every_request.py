@@ -1,0 +1,121 @@
+"""What every request gets, whoever answers it: an id, a line in the log, and an answer even where something broke."""
+
+import logging
+import re
+from random import getrandbits
+from time import perf_counter
+
+from fastapi.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from entrypoints.api.problems import problem
+from entrypoints.logs import RequestLog, request_id
+
+NOTHING_KNOWN = "-"
+"""The route of a request that was refused before it looked for one, or found none."""
+
+_GIVEN = re.compile(rb"[A-Za-z0-9._~:/+=-]{1,128}")
+_METHODS = frozenset(("GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "OPTIONS", "TRACE", "CONNECT"))
+_WITHOUT_CONTENT = frozenset(("GET", "HEAD", "DELETE"))
+_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+_NO_STORE = ((b"cache-control", b"no-store"),)
+
+logger = logging.getLogger("belongings")
+
+
+class EveryRequest:
+    """To stand before all other middlewares, so that what they answer gets the same.
+
+    Answers are not to be stored by anybody, as they hold personal data; only the assets of ``/docs`` are.
+
+    :param log: what writes down how a request ended; None for nothing.
+    """
+
+    def __init__(self, app: ASGIApp, *, log: RequestLog | None) -> None:
+        self._app = app
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = perf_counter()
+        id = _given_id(scope) or new_id()
+        request_id.set(id)
+        status: int | None = None
+        left = False
+        read = scope["method"] in _WITHOUT_CONTENT
+
+        async def receive_on() -> Message:
+            nonlocal left, read
+            message = await receive()
+            left = left or (status is None and message["type"] == "http.disconnect")
+            read = not message.get("more_body", False)
+            return message
+
+        async def send_on(message: Message) -> None:
+            nonlocal status, left
+            if message["type"] != "http.response.start":
+                await send(message)
+                return
+            status = message["status"]
+            public = type(scope.get("endpoint")) is StaticFiles
+            await send({**message, "headers": [*message["headers"], *headers_for(id, public=public)]})
+            left = left or (read and _has_left(receive))
+
+        try:
+            await self._app(scope, receive_on, send_on)
+        except Exception as error:  # whatever it is, it ends here
+            logger.error("unexpected error", exc_info=error)
+            if status is None:
+                await problem(500, "Something went wrong on our side; it has been logged")(scope, receive, send_on)
+        finally:
+            seconds = perf_counter() - begun
+            method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+            if self._log is not None:
+                client = scope.get("client") or (NOTHING_KNOWN,)
+                self._log(id, method, _template(scope), status, left or status is None, seconds, client[0])
+
+
+def new_id() -> str:
+    """An id that no other request has."""
+    return f"{getrandbits(96):024x}"
+
+
+def headers_for(id: str, *, public: bool = False) -> list[tuple[bytes, bytes]]:
+    """What the head of every answer has.
+
+    :param public: whether anybody may keep it.
+    """
+    return [(b"x-request-id", id.encode()), _NO_SNIFFING, *(() if public else _NO_STORE)]
+
+
+def _given_id(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            return value.decode() if _GIVEN.fullmatch(value) else None
+    return None
+
+
+def _has_left(receive: Receive) -> bool:
+    """Whether the client has gone away, where there is nothing more to hear from it than that; it is not waited for.
+
+    After the head of the answer only: a server that is asked before may tell a client to send on.
+    """
+    asking = receive().__await__()
+    try:
+        next(asking)
+    except StopIteration as heard:
+        return bool(heard.value["type"] == "http.disconnect")
+    asking.close()
+    return False
+
+
+def _template(scope: Scope) -> str:
+    """The path as the route has it, with names in the place of ids."""
+    route = scope.get("route")
+    if route is None and "endpoint" in scope:  # Starlette's own routes do not say which they are
+        found = scope["endpoint"]
+        named = (each for each in scope["app"].routes if getattr(each, "endpoint", getattr(each, "app", None)) is found)
+        route = next(named, None)
+    return getattr(route, "path", NOTHING_KNOWN)
