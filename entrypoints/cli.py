@@ -1,9 +1,11 @@
-"""The command line: ``belongings serve | migrate | copy | settings``
+"""The command line: ``belongings serve | migrate | copy | backup | restore | settings``
 
 What only some commands need is imported inside them, so that ``--help`` is quick.
 """
 
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -86,25 +88,37 @@ def copy(
     target: Annotated[str, typer.Option("--to", metavar="URL", help="The database to fill; it must be empty.")],
 ) -> None:
     """Copy all users and items into another SQL database, all or nothing, and check what arrived."""
-    from rich.progress import Progress, TaskID
-
-    from domain.errors import BelongingsError
     from entrypoints.container import copy_database
-    from entrypoints.settings import WrongSetting
 
-    bars: dict[str, TaskID] = {}
-
-    def show(step: str, done: int, total: int) -> None:
-        if step not in bars:
-            bars[step] = shown.add_task(step)
-        shown.update(bars[step], completed=done, total=total)
-
-    try:
-        with Progress(console=err, transient=True, disable=not err.is_interactive) as shown:
-            users, items = copy_database(source, target, show)
-    except (WrongSetting, BelongingsError) as error:
-        _stop(_reason(error))
+    with _progress() as show:
+        users, items = copy_database(source, target, show)
     out.print(f"Copied {users} users and {items} items; counts and checksums agree")
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The file to write.")],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it is there.")] = False,
+) -> None:
+    """Copy a SQLite database into a file, while it is in use, and check the copy."""
+    from entrypoints.container import back_up_database
+    from entrypoints.settings import load_settings
+
+    with _progress() as show:
+        held = back_up_database(load_settings(), file, show, overwrite=force)
+    out.print(f"Backed up {held.users} users and {held.items} items at revision {held.revision}; the copy is sound")
+
+
+@app.command()
+def restore(file: Annotated[Path, typer.Argument(help="A file that backup has written.")]) -> None:
+    """Put a backup in the place of the SQLite database; no service may run on it."""
+    from entrypoints.container import restore_database
+    from entrypoints.settings import load_settings
+
+    with _progress() as show:
+        held, aside = restore_database(load_settings(), file, show)
+    kept = f"; what was there is now {aside}" if aside else ""
+    out.print(f"Restored {held.users} users and {held.items} items at revision {held.revision}{kept}")
 
 
 @app.command()
@@ -131,6 +145,28 @@ def _container() -> Any:
         return build_container(load_settings())
     except WrongSetting as error:
         _stop(str(error))
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar for each step on a terminal; say in one line why it could not be done."""
+    from rich.progress import Progress, TaskID
+
+    from domain.errors import BelongingsError
+    from entrypoints.settings import WrongSetting
+
+    bars: dict[str, TaskID] = {}
+
+    def show(step: str, done: int, total: int) -> None:
+        if step not in bars:
+            bars[step] = shown.add_task(step)
+        shown.update(bars[step], completed=done, total=total)
+
+    try:
+        with Progress(console=err, transient=True, disable=not err.is_interactive) as shown:
+            yield show
+    except (WrongSetting, BelongingsError) as error:
+        _stop(_reason(error))
 
 
 def _prepare(store: Any) -> None:

@@ -1,6 +1,6 @@
 """The one place that knows every adapter, and picks them by the settings."""
 
-from collections.abc import Callable
+from pathlib import Path
 from time import time
 
 from dependency_injector import containers, providers
@@ -8,6 +8,8 @@ from sqlalchemy import URL
 
 from adapters.in_memory import InMemoryStore, InMemoryUnitOfWork
 from adapters.password_hashing import Argon2PasswordHasher
+from adapters.sql import backup
+from adapters.sql.backup import Contents, Progress
 from adapters.sql.engines import Engines, Limits, create_engines, is_private, parse_url
 from adapters.sql.sessions import Sessions
 from adapters.sql.store import SqlStore
@@ -98,7 +100,7 @@ def build_container(settings: Settings) -> Container:
     return container
 
 
-def copy_database(source: str, target: str, progress: Callable[[str, int, int], object]) -> tuple[int, int]:
+def copy_database(source: str, target: str, progress: Progress) -> tuple[int, int]:
     """Copy everything that one database has into another, an empty one; how many users and how many items.
 
     :param progress: told what is being done, and with how many rows of how many it is done.
@@ -108,6 +110,34 @@ def copy_database(source: str, target: str, progress: Callable[[str, int, int], 
     from adapters.sql.copying import copy  # Alembic takes its time to load, and nothing else here needs it
 
     return copy(_kept_database("--from", source), _kept_database("--to", target), progress)
+
+
+def back_up_database(settings: Settings, file: Path, progress: Progress, *, overwrite: bool) -> Contents:
+    """Copy the SQLite file that the settings name, while a service may use it; what the copy holds.
+
+    :raises WrongSetting: the database is not a SQLite file; the message says how else to back it up.
+    :raises BelongingsError: it was not copied; the message says why.
+    """
+    return backup.back_up(_sqlite_file(settings), file, progress, overwrite=overwrite)
+
+
+def restore_database(settings: Settings, file: Path, progress: Progress) -> tuple[Contents, Path | None]:
+    """Put a copy in the place of the SQLite file that the settings name, which no service may use meanwhile.
+
+    :return: what it holds, and where the file is that was there before.
+    :raises WrongSetting: the database is not a SQLite file; the message says how else to restore it.
+    :raises BelongingsError: nothing was changed; the message says why.
+    """
+    return backup.restore(file, _sqlite_file(settings), progress)
+
+
+def _sqlite_file(settings: Settings) -> Path:
+    url = _kept_database("DATABASE_URL", settings.database_url.get_secret_value())
+    kind = url.get_backend_name()
+    if kind != "sqlite":
+        tools = "pg_dump and pg_restore" if kind == "postgresql" else "mariadb-dump and mariadb"
+        raise WrongSetting(f"DATABASE_URL names a server, which has {tools} for this; see docs/operating.md")
+    return Path(str(url.database))
 
 
 def _kept_database(option: str, text: str) -> URL:
