@@ -148,7 +148,7 @@ def _lock(database: Path) -> Iterator[None]:
     try:
         lock = ProcessLock(database)
     except StorageUnavailable as error:
-        raise BackupFailed(_IN_USE if database.parent.is_dir() else "there is no such folder") from error
+        raise BackupFailed(error.reason if error.__cause__ else _IN_USE) from error
     try:
         yield
     finally:

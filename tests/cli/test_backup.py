@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from adapters.sql.backup import BackupFailed, back_up, restore
 from adapters.sql.engines import parse_url
 from adapters.sql.migrations import migrate
+from adapters.sql.process_lock import ProcessLock
 from adapters.sql.schema import REVISIONS
 from entrypoints.cli import app
 
@@ -231,6 +232,13 @@ def test_a_database_in_use_is_not_replaced() -> None:
         add_item(other)
         assert "the database is in use; stop the service first" in refused("restore", "copy.db")
     assert count("belongings.db") == ITEMS + 1
+
+
+def test_a_database_of_a_service_that_runs_is_not_replaced() -> None:
+    belongings("backup", "copy.db")
+    lock = ProcessLock(Path("belongings.db"))
+    assert "the database is in use; stop the service first" in refused("restore", "copy.db")
+    lock.release()
 
 
 def test_a_database_that_is_to_be_migrated_can_be_backed_up_before() -> None:
