@@ -31,6 +31,11 @@ class FairQueue(Generic[Thing]):
     def __len__(self) -> int:
         return len(self._things)
 
+    @property
+    def waiting(self) -> int:
+        """How many threads wait."""
+        return len(self._waiting)
+
     def put(self, thing: Thing) -> None:
         """Hand the thing to whoever has waited longest, or keep it."""
         with self._mutex:

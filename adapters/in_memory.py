@@ -6,11 +6,11 @@ queue, as they do on SQLite.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, replace
 from itertools import count
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Generic, Self, cast
 
 from adapters.fair_queue import FairQueue
@@ -26,7 +26,7 @@ from domain.errors import (
 from domain.items import Item
 from domain.users import User
 from service_layer.deadline import seconds_left
-from service_layer.ports import Migration, Receipt
+from service_layer.ports import ConnectionUse, Migration, Receipt
 
 
 class InMemoryStore:
@@ -39,6 +39,7 @@ class InMemoryStore:
     embedded = True
     one_writer = True
     one_process_only = "each would have a memory of its own"
+    connections: Mapping[str, ConnectionUse] = MappingProxyType({})
 
     def __init__(self, *, wait: float = 3.0) -> None:
         self.state = State()

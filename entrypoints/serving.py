@@ -1,5 +1,6 @@
 """Listening, and serving until told to end."""
 
+import os
 import signal
 import socket
 import ssl
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import uvicorn
@@ -119,7 +121,9 @@ def run(listener: socket.socket, settings: Settings, *, workers: int, reload: bo
     if config.should_reload:
         ChangeReload(config, target=server.run, sockets=[listener]).run()
     elif workers > 1:
-        Workers(config, sockets=[listener]).run()
+        with TemporaryDirectory(prefix="belongings-metrics-") as folder:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # in which the workers put their figures together
+            Workers(config, sockets=[listener]).run()
     else:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # uvicorn raises it again when all is done
         server.run(sockets=[listener])

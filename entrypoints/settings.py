@@ -111,6 +111,8 @@ class Settings(BaseSettings):
     log_format: Annotated[
         Format, Field(description="How the log is written: text, or json for an object on each line")
     ] = "text"
+    metrics: Annotated[bool, Field(description="Whether /metrics tells Prometheus what goes on")] = True
+    docs: Annotated[bool, Field(description="Whether there are /docs, /redoc and /openapi.json")] = True
     log_requests: Annotated[bool, Field(description="Whether the log has a line for each request")] = True
     password_min_length: Annotated[
         int,

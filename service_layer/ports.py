@@ -3,6 +3,7 @@
 Every promise below has a test in ``tests/contract``, which runs on every adapter.
 """
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
@@ -217,6 +218,14 @@ class Migration:
     title: str
 
 
+@dataclass(frozen=True, slots=True)
+class ConnectionUse:
+    """How many connections are in use for something, and how many threads wait for one."""
+
+    in_use: int
+    waiting: int
+
+
 class Store(Protocol):
     """The place where everything is kept, as its operator sees it."""
 
@@ -235,6 +244,11 @@ class Store(Protocol):
     @property
     def one_process_only(self) -> str | None:
         """Why several processes may not use it at once; None where they may."""
+
+    @property
+    def connections(self) -> Mapping[str, ConnectionUse]:
+        """How the connections to the database are used at the moment, for ``reading`` and for ``writing``;
+        nothing where there are none."""
 
     def together(self) -> AbstractContextManager[None]:
         """Let the units of work that this thread runs in the block be kept together, where that is cheaper.

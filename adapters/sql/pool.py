@@ -21,6 +21,10 @@ class _FairPoolQueue(QueueCommon[Any]):
     def qsize(self) -> int:
         return len(self._queue)
 
+    @property
+    def waiting(self) -> int:
+        return self._queue.waiting
+
     def put(self, item: ConnectionPoolEntry, block: bool = True, timeout: float | None = None) -> None:
         self._queue.put(item)
 
@@ -35,3 +39,10 @@ class FairQueuePool(QueuePool):
     """SQLAlchemy's own pool, but for the order in which threads get connections."""
 
     _queue_class = _FairPoolQueue
+
+    @property
+    def waiting(self) -> int:
+        """How many threads wait for a connection."""
+        queue = self._pool
+        assert isinstance(queue, _FairPoolQueue)
+        return queue.waiting

@@ -1,22 +1,23 @@
 """A SQL database, as its operator sees it."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-from sqlalchemy import URL
+from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError
 
 from adapters.sql.engines import Engines, is_private
 from adapters.sql.errors import first_line, in_domain_terms
+from adapters.sql.pool import FairQueuePool
 from adapters.sql.process_lock import ProcessLock, needs_one_process
 from adapters.sql.reader import again_if_disconnected
 from adapters.sql.schema import current_revision, expect_current
 from adapters.sql.sessions import Sessions
 from adapters.sql.tables import map_domain
 from domain.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
-from service_layer.ports import Migration
+from service_layer.ports import ConnectionUse, Migration
 
 _MIGRATION_WAIT = 5.0
 """Seconds to wait for other processes that migrate the same file; one that serves from it does not end."""
@@ -53,6 +54,10 @@ class SqlStore:
         if is_private(self._url):
             return "each would have a database of its own"
         return needs_one_process() if self.embedded else None
+
+    @property
+    def connections(self) -> Mapping[str, ConnectionUse]:
+        return {"reading": _use(self._engines.reader), "writing": _use(self._engines.writer)}
 
     def together(self) -> AbstractContextManager[None]:
         return self._sessions.together() if self.one_writer else nullcontext()
@@ -100,6 +105,12 @@ class SqlStore:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+
+def _use(engine: Engine) -> ConnectionUse:
+    pool = engine.pool
+    assert isinstance(pool, FairQueuePool)
+    return ConnectionUse(pool.checkedout(), pool.waiting)
 
 
 @contextmanager

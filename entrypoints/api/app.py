@@ -3,8 +3,10 @@
 import gc
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 from importlib.metadata import version
+from typing import Any
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, FastAPI
@@ -19,6 +21,7 @@ from entrypoints.api.every_request import EveryRequest
 from entrypoints.api.head import HeadAsGet
 from entrypoints.api.intake import Intake
 from entrypoints.api.lanes import Lanes, Patience
+from entrypoints.api.metrics import Metrics
 from entrypoints.api.problems import add_problem_handlers
 from entrypoints.api.sign_up_limit import SignUpLimit
 from entrypoints.container import Container, build_container
@@ -47,21 +50,23 @@ def create_app(container: Container | None = None) -> FastAPI:
         # is not needed any more took 45 ms, ever again, and was the slowest hundredth of all reads.
         gc.freeze()
         logs.configure(container.settings().log_format)
-    app = FastAPIOffline(
-        title="Belongings",
-        description=_DESCRIPTION,
-        version=version("belongings"),
-        lifespan=_lifespan,
-    )
-    app.state.container = container
     settings = container.settings()
+    about: dict[str, Any] = {"title": "Belongings", "description": _DESCRIPTION, "version": version("belongings")}
+    make = FastAPIOffline if settings.docs else partial(FastAPI, openapi_url=None)
+    app = make(**about, lifespan=_lifespan)
+    app.state.container = container
+    told = [request_log(settings)]
+    app.state.metrics = Metrics() if settings.metrics else None
+    if app.state.metrics:
+        app.add_route("/metrics", app.state.metrics.answer, include_in_schema=False)
+        told.append(app.state.metrics.count)
     if limiter := container.sign_up_limiter():
         app.add_middleware(SignUpLimit, limiter)
     app.add_middleware(Intake, requests=settings.requests, body_wait=settings.body_wait)
     app.add_middleware(HeadAsGet)
     if origins := settings.cors_origins:
         app.add_middleware(Cors, origins)
-    app.add_middleware(EveryRequest, log=request_log(settings))  # added last, asked first
+    app.add_middleware(EveryRequest, *filter(None, told))  # added last, asked first
     add_problem_handlers(app)
     for router in (health.router, items.router, users.router):
         _put_first(app, router)
@@ -89,7 +94,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             raise
         # somebody else may mend it while we run; until then /health/ready tells
         logger.warning("not ready: %s", getattr(error, "reason", error))
-    yield
+    metrics: Metrics | None = app.state.metrics
+    async with metrics.watching(store, app.state.lanes) if metrics else nullcontext():
+        yield
     if limiter := container.sign_up_limiter():
         await limiter.close()
     await run_sync(app.state.lanes.close)

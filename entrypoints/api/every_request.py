@@ -28,12 +28,12 @@ class EveryRequest:
 
     Answers are not to be stored by anybody, as they hold personal data; only the assets of ``/docs`` are.
 
-    :param log: what writes down how a request ended; None for nothing.
+    :param told: what wants to know how each request ended.
     """
 
-    def __init__(self, app: ASGIApp, *, log: RequestLog | None) -> None:
+    def __init__(self, app: ASGIApp, *told: RequestLog) -> None:
         self._app = app
-        self._log = log
+        self._told = told
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -72,9 +72,10 @@ class EveryRequest:
         finally:
             seconds = perf_counter() - begun
             method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-            if self._log is not None:
-                client = scope.get("client") or (NOTHING_KNOWN,)
-                self._log(id, method, _template(scope), status, left or status is None, seconds, client[0])
+            client = scope.get("client") or (NOTHING_KNOWN,)
+            end = (id, method, _template(scope), status, left or status is None, seconds, client[0])
+            for tell in self._told:
+                tell(*end)
 
 
 def new_id() -> str:

@@ -111,6 +111,8 @@ class Lane:
         changes: bool = False,
         together: Callable[[], AbstractContextManager[None]] | None = None,
     ) -> None:
+        self.name = name
+        self._working: list[None] = []  # one for each thread: a number could not be changed by several at once
         self._deadline = patience.deadline
         self._wait = min(patience.thread, patience.deadline)
         self._queue = patience.queue
@@ -125,6 +127,11 @@ class Lane:
     def waiting(self) -> int:
         """How much work waits for a thread; what was withdrawn counts until a thread has seen that."""
         return self._jobs.qsize()
+
+    @property
+    def busy(self) -> int:
+        """How many threads are at work."""
+        return len(self._working)
 
     async def run(
         self, work: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
@@ -165,11 +172,13 @@ class Lane:
 
     def _serve(self) -> None:
         while job := self._jobs.get():
+            self._working.append(None)
             if self._together is None or self._jobs.empty():
                 if job.do():
                     job.tell()
             else:
                 self._do_together(job, self._together)
+            self._working.pop()
 
     def _do_together(self, first: _Job[Any], together: Callable[[], AbstractContextManager[None]]) -> None:
         done: list[_Job[Any]] = []
@@ -219,8 +228,11 @@ class Lanes:
         self.hashing = Lane("hashing", processors, patience, changes=True)
         self.checking = Lane("checking", 1, Patience(deadline=_CHECK_DEADLINE))
 
+    def __iter__(self) -> Iterator[Lane]:
+        return iter((self.reading, self.writing, self.hashing, self.checking))
+
     def close(self) -> None:
         """End all threads. By now every request has its answer, and what is still being done is late already."""
         until = monotonic() + _CLOSING
-        for lane in (self.reading, self.writing, self.hashing, self.checking):
+        for lane in self:
             lane.close(until - monotonic())

@@ -1,0 +1,115 @@
+"""``/metrics``, and that it and the documentation need not be there."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+from pydantic import SecretStr
+
+from entrypoints.api.app import create_app
+from entrypoints.container import Container, build_container
+from entrypoints.settings import Settings
+from tests.api.problems import expect_problem
+
+SQL_STORES = pytest.mark.parametrize("container", ["sqlite", "postgresql"], indirect=True)
+
+
+def figures(text: str) -> dict[str, float]:
+    """Each series with its labels, and its value."""
+    series = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in series}
+
+
+@pytest.fixture
+def client() -> Iterator[TestClient]:
+    container = build_container(Settings(database_url=SecretStr("memory://")))
+    with TestClient(create_app(container)) as client:
+        yield client
+
+
+def test_requests_are_counted_by_method_route_and_status(client: TestClient) -> None:
+    for path in ("/users/1", "/users/2", "/users/none", "/users/", "/nothing/1", "/nothing/2?secret=1"):
+        client.get(path)
+    client.request("SECRET", "/items/")
+    told = figures(client.get("/metrics").text)
+    assert {name: value for name, value in told.items() if name.startswith("belongings_requests")} == {
+        'belongings_requests_total{method="GET",route="/users/{user_id}",status="404"}': 2,
+        'belongings_requests_total{method="GET",route="/users/{user_id}",status="422"}': 1,
+        'belongings_requests_total{method="GET",route="/users/",status="200"}': 1,
+        'belongings_requests_total{method="GET",route="-",status="404"}': 2,
+        'belongings_requests_total{method="OTHER",route="/items/",status="405"}': 1,
+    }
+
+
+def test_the_time_of_requests_is_in_a_histogram(client: TestClient) -> None:
+    for _ in range(3):
+        client.get("/users/1")
+    told = figures(client.get("/metrics").text)
+    route = 'method="GET",route="/users/{user_id}"'
+    assert told[f"belongings_request_duration_seconds_count{{{route}}}"] == 3
+    assert 0 < told[f"belongings_request_duration_seconds_sum{{{route}}}"] < 60
+    buckets = [value for name, value in told.items() if name.startswith("belongings_request_duration_seconds_bucket")]
+    assert buckets == sorted(buckets)
+    assert buckets[-1] == 3
+
+
+def test_each_application_counts_its_own_requests(client: TestClient) -> None:
+    client.get("/users/1")
+    other = build_container(Settings(database_url=SecretStr("memory://")))
+    with TestClient(create_app(other)) as another:
+        assert "/users/" not in another.get("/metrics").text
+
+
+@SQL_STORES
+def test_connections_and_lanes_are_looked_at_when_somebody_asks(container: Container) -> None:
+    idle = {f'belongings_connections_in_use{{pool="{pool}"}}': 0 for pool in ("reading", "writing")}
+    idle |= {f'belongings_connections_waiting{{pool="{pool}"}}': 0 for pool in ("reading", "writing")}
+    lanes = ("reading", "writing", "hashing", "checking")
+    idle |= {f'belongings_{what}{{lane="{lane}"}}': 0 for what in ("threads_busy", "lane_depth") for lane in lanes}
+    with TestClient(create_app(container)) as client:
+        told = figures(client.get("/metrics").text)
+        assert {name: value for name, value in told.items() if "request" not in name} == idle
+        with container.unit_of_work() as uow:
+            assert uow.receipts.get("none", now=0) is None
+            told = figures(client.get("/metrics").text)
+    assert told['belongings_connections_in_use{pool="writing"}'] == 1
+
+
+def test_every_series_says_what_it_means(client: TestClient) -> None:
+    text = client.get("/metrics").text
+    typed = re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)
+    assert typed == re.findall(r"^# HELP (\S+) .+\.$", text, re.MULTILINE)
+    assert len(typed) == 6
+
+
+@pytest.mark.parametrize("wanted", ["text/plain", "application/openmetrics-text"])
+def test_it_speaks_what_is_asked_for(client: TestClient, wanted: str) -> None:
+    answer = client.get("/metrics", headers={"Accept": wanted})
+    assert answer.headers["Content-Type"].startswith(wanted)
+
+
+def test_metrics_can_only_be_read(client: TestClient) -> None:
+    answer = client.post("/metrics")
+    expect_problem(answer, 405)
+    assert answer.headers["Allow"] == "GET, HEAD"
+
+
+def test_metrics_need_not_be_there() -> None:
+    container = build_container(Settings(database_url=SecretStr("memory://"), metrics=False))
+    with TestClient(create_app(container)) as client:
+        expect_problem(client.get("/metrics"), 404)
+
+
+def test_the_documentation_need_not_be_there() -> None:
+    container = build_container(Settings(database_url=SecretStr("memory://"), docs=False))
+    with TestClient(create_app(container)) as client:
+        for path in (
+            "/docs",
+            "/redoc",
+            "/openapi.json",
+            "/docs/oauth2-redirect",
+            "/static-offline-docs/swagger-ui.css",
+        ):
+            expect_problem(client.get(path), 404)
+        assert client.get("/users/").json() == []
