@@ -3,19 +3,54 @@
 import os
 import re
 import signal
-import subprocess
 import sys
 from contextlib import suppress
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Self
+from unittest.mock import patch
 
 import psutil
 
 from tests.own_servers import wait_for_end
 
-_COMMAND = "from entrypoints.cli import app; app()"
 _PATIENCE = 60.0
+
+_forks = get_context("forkserver")
+"""Of a process that has loaded everything already: that takes longer than all else that a start does."""
+
+_LOADED = [
+    "adapters.sql.migrations",
+    "entrypoints.api.app",
+    "entrypoints.cli",
+    "entrypoints.container",
+    "entrypoints.serving",
+    "psycopg",
+    "pymysql",
+    "uvicorn.lifespan.on",
+    "uvicorn.loops.uvloop",
+    "uvicorn.protocols.http.httptools_impl",
+    "uvicorn.protocols.websockets.websockets_impl",
+]
+
+
+def _serve(folder: Path, arguments: list[str], environment: dict[str, str], printed: Connection) -> None:
+    """What ``belongings serve`` does, once it is loaded."""
+    os.setsid()
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    with (folder / "log").open("ab") as log:
+        os.dup2(log.fileno(), 2)
+    os.dup2(printed.fileno(), 1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    sys.stdin = os.fdopen(0, closefd=False)  # which workers inherit by its number
+    printed.close()
+    from entrypoints.cli import app
+
+    app(["serve", "--port", "0", *arguments])
 
 
 class Service:
@@ -23,16 +58,15 @@ class Service:
 
     :ivar url: where it listens at the moment: after a start, somewhere else.
     :param arguments: further ones of ``belongings serve``, such as ``--workers``.
-    :param before: a command that it is run by, such as ``strace``.
     :param settings: environment variables, such as ``DATABASE_URL``.
     """
 
     url: str
 
-    def __init__(self, folder: Path, *arguments: str, before: tuple[str, ...] = (), **settings: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, **settings: str) -> None:
         self.folder = folder
         self.log = folder / "log"
-        self._command = [*before, sys.executable, "-c", _COMMAND, "serve", "--port", "0", *arguments]
+        self._arguments = list(arguments)
         bare = {name: value for name, value in os.environ.items() if "BELONGINGS" not in name}
         self._environment = bare | {"DATABASE_URL": "sqlite:///belongings.db"} | settings
 
@@ -48,7 +82,12 @@ class Service:
     @property
     def process(self) -> psutil.Process:
         """What was started last: the one process that serves, or the one that watches over the workers."""
-        return psutil.Process(self._process.pid)
+        return psutil.Process(self._pid)
+
+    @property
+    def _pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
 
     @property
     def workers(self) -> list[psutil.Process]:
@@ -58,27 +97,30 @@ class Service:
 
     def start(self) -> None:
         """Return when it listens. What it logs is added to ``log``."""
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command,
-                cwd=self.folder,
-                env=self._environment,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                start_new_session=True,
+        prints, printed = _forks.Pipe(duplex=False)
+        _forks.set_forkserver_preload(_LOADED)
+        with patch.dict(sys.modules, __main__=ModuleType("__main__")):  # or it would load what runs the tests
+            self._process = _forks.Process(
+                target=_serve, args=(self.folder, self._arguments, self._environment, printed), daemon=False
             )
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        self._process.stdout.close()
+            self._process.start()
+        printed.close()
+        with os.fdopen(os.dup(prints.fileno())) as lines:
+            line = lines.readline()
+        prints.close()
         found = re.search(r"https?://\S+", line)
         assert found, self.log.read_text()[-2000:]
         self.url = found[0]
 
     def stop(self) -> int:
         """Ask it to end, as a service manager does; its exit status."""
-        self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(_PATIENCE)
+        os.kill(self._pid, signal.SIGTERM)
+        return self._ended()
+
+    def _ended(self) -> int:
+        self._process.join(_PATIENCE)
+        assert self._process.exitcode is not None, "the service does not end"
+        return self._process.exitcode
 
     def kill_worker(self) -> None:
         """``kill -9`` for one process that serves; where there is but one that is the service."""
@@ -87,10 +129,10 @@ class Service:
 
     def kill(self) -> None:
         """``kill -9`` for all its processes at once."""
-        group = [each for each in psutil.process_iter() if _group(each) == self._process.pid]
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(_PATIENCE)
+        group = [each for each in psutil.process_iter() if _group(each) == self._pid]
+        if group:
+            os.killpg(self._pid, signal.SIGKILL)
+        self._ended()
         wait_for_end(group)
 
 

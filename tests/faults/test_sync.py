@@ -8,6 +8,8 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -19,16 +21,23 @@ REQUESTS = 20
 CALL = re.compile(r"^(?P<thread>\d+) +(?:(?P<name>\w+)\((?P<what>.*)|<\.\.\. (?P<resumed>\w+) resumed>(?P<rest>.*))$")
 
 
-def trace_calls(folder: Path) -> tuple[str, ...]:
-    """The command that a process is traced by."""
+@contextmanager
+def traced(process: int, trace: Path) -> Iterator[None]:
+    """Note the system calls of this process and its threads that write and sync."""
     strace = shutil.which("strace")
     if strace is None:
         pytest.skip("strace is not installed")
-    tried = subprocess.run([strace, "-o", folder / "tried", "true"], capture_output=True, text=True, check=False)
-    if tried.returncode:
-        pytest.skip(f"strace is refused: {tried.stderr.strip()}")
     calls = "trace=fsync,fdatasync,pwrite64,write,writev,sendto,sendmsg"
-    return (strace, "-f", "-y", "-s", "16", "-e", calls, "-o", str(folder / "trace"))
+    command = [strace, "-f", "-y", "-s", "16", "-e", calls, "-o", str(trace), "-p", str(process)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
+        assert tracer.stderr is not None
+        said = tracer.stderr.readline()
+        if "attached" not in said:
+            pytest.skip(f"strace is refused: {said.strip()}")
+        try:
+            yield
+        finally:
+            tracer.terminate()
 
 
 def calls(trace: str) -> list[tuple[str, str]]:
@@ -50,14 +59,14 @@ def calls(trace: str) -> list[tuple[str, str]]:
 def test_every_acknowledged_write_is_synced_to_the_disk_before_its_answer_leaves_on_sqlite(
     belongings: Belongings, tmp_path: Path, figure: Figure
 ) -> None:
-    service = belongings(before=trace_calls(tmp_path))
-    for n in range(REQUESTS):
-        body = json.dumps({"title": f"Towel {n}"}).encode()
-        with urlopen(
-            Request(f"{service.url}/items/", body, {"Content-Type": "application/json"}), timeout=60
-        ) as answer:
-            assert answer.status == 200
-    service.kill()
+    service = belongings()
+    with traced(service.process.pid, tmp_path / "trace"):
+        for n in range(REQUESTS):
+            body = json.dumps({"title": f"Towel {n}"}).encode()
+            asked = Request(f"{service.url}/items/", body, {"Content-Type": "application/json"})
+            with urlopen(asked, timeout=60) as answer:
+                assert answer.status == 200
+        service.kill()
     answers, written, synced = 0, 0, 0
     for name, what in calls((tmp_path / "trace").read_text()):
         if name == "pwrite64" and "belongings.db-wal>" in what:
