@@ -28,12 +28,13 @@ from entrypoints.container import SqlContainer, build_container
 from entrypoints.settings import Settings
 from service_layer.deadline import set_deadline
 from tests.conftest import Databases, QuickHasher
+from tests.faults.conftest import Figure
 from tests.faults.proxy import Proxy
 from tests.own_servers import OwnServer
 
 SERVERS = ["postgresql", "mariadb"]
-QUICK: dict[str, Any] = {"deadline": 1.5, "pool_wait": 1.0, "connect_wait": 1, "statement_wait": 1, "threads": 2}
-SLACK = 2.0
+QUICK: dict[str, Any] = {"deadline": 3.0, "pool_wait": 2.0, "connect_wait": 1, "statement_wait": 1, "threads": 2}
+SLACK = 3.0
 """Seconds in which a busy machine gets round to it."""
 
 CUTS = ["drop", "reset", "refuse"]
@@ -177,14 +178,14 @@ def check_outage(container: SqlContainer, direct: SqlContainer, fault: Fault, *,
     assert max(each.took for each in asked) <= deadline + SLACK
     assert [each for each in refused if not began - SLACK <= each.told <= over + deadline + SLACK] == []
     if fault.cuts:
-        assert [each for each in refused if each.asked > ended] == []
+        assert [each for each in refused if each.asked > ended + SLACK] == []
 
     assert {each.status for each in clients.live} == {200}
     assert max(each.took for each in clients.live) <= SLACK
     meanwhile = [each for each in clients.ready if each.asked >= began and each.told <= ended]
     assert {each.status for each in meanwhile} == {503}
     assert max(each.took for each in clients.ready) <= 1 + SLACK
-    assert over - ended <= 5
+    assert over - ended <= 5 + SLACK
 
     kept = titles(direct)
     acknowledged = {each.title for each in clients.writes if each.status == 200}
@@ -221,19 +222,16 @@ def test_an_outage_is_told_in_time_and_over_when_it_is(behind: Behind, name: str
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", CUTS + HANGS)
-def test_a_long_outage_is_told_in_time_and_over_when_it_is(
-    behind: Behind, name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_long_outage_is_told_in_time_and_over_when_it_is(behind: Behind, name: str, figure: Figure) -> None:
     container = behind.make()
-    figures = [check_outage(container, behind.direct, behind.fault(name), seconds=12) for _ in range(3)]
-    with capsys.disabled():
-        print(f"\n{container.store().label}", *figures, sep="\n  ")  # noqa: T201  # they are published
+    for _ in range(3):
+        figure(check_outage(container, behind.direct, behind.fault(name), seconds=12))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("own_server", SERVERS, indirect=True)
 def test_a_server_that_is_suspended_is_told_of_in_time_and_resumes(
-    own_server: OwnServer, own_database: str, capsys: pytest.CaptureFixture[str]
+    own_server: OwnServer, own_database: str, figure: Figure
 ) -> None:
     def signal(act: Callable[[Process], None]) -> None:
         for each in [Process(own_server.pid), *Process(own_server.pid).children(recursive=True)]:
@@ -245,9 +243,8 @@ def test_a_server_that_is_suspended_is_told_of_in_time_and_resumes(
     container, direct = (cast(SqlContainer, build_container(Settings(**settings))) for _ in range(2))
     with closing(container.store()), closing(direct.store()):
         direct.store().prepare()
-        figures = [check_outage(container, direct, fault, seconds=12) for _ in range(3)]
-    with capsys.disabled():
-        print(f"\n{container.store().label}", *figures, sep="\n  ")  # noqa: T201  # they are published
+        for _ in range(3):
+            figure(check_outage(container, direct, fault, seconds=12))
 
 
 @pytest.mark.parametrize("cut", ["drop", "reset"])

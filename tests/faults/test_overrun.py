@@ -24,11 +24,12 @@ from entrypoints.container import Container, SqlContainer, build_container
 from entrypoints.settings import Settings
 from tests.conftest import Databases, QuickHasher
 from tests.databases import ALL
+from tests.faults.conftest import Figure
 from tests.faults.proxy import Proxy
 from tests.serving import served
 
 QUERY_TAKES = 0.1
-SLACK = 2.0
+SLACK = 3.0
 """Seconds in which a busy machine gets round to it."""
 
 HANGS = 60.0
@@ -219,9 +220,6 @@ def test_60_clients_on_five_connections_are_served_or_told_in_time_and_leave_not
 
 @pytest.mark.long
 def test_200_clients_that_keep_coming_are_served_or_told_in_time_and_leave_nothing_behind(
-    slow: MakeSlow, capsys: pytest.CaptureFixture[str]
+    slow: MakeSlow, figure: Figure
 ) -> None:
-    container = slow(threads=5)
-    figures = check_overrun(container, 200, 10)
-    with capsys.disabled():
-        print(f"\n{container.store().label.partition(' ')[0]}: {figures}")  # noqa: T201  # they are published
+    figure(check_overrun(slow(threads=5), 200, 10))
