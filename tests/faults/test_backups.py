@@ -11,7 +11,7 @@ from time import monotonic
 
 import pytest
 
-from tests.faults.conftest import Belongings
+from tests.faults.conftest import Belongings, Figure
 from tests.faults.keep_alive import Load
 from tests.faults.service import Service
 
@@ -29,7 +29,7 @@ async def back_up(service: Service, file: Path) -> tuple[int, str]:
 
 @pytest.mark.parametrize(("times", "rows"), [(1, 0), pytest.param(20, 200_000, marks=pytest.mark.long)])
 def test_a_backup_under_load_holds_all_that_was_acknowledged_before(
-    belongings: Belongings, times: int, rows: int
+    belongings: Belongings, figure: Figure, times: int, rows: int
 ) -> None:
     service = belongings()
     with closing(sqlite3.connect(service.folder / "belongings.db")) as database, database:
@@ -57,6 +57,5 @@ def test_a_backup_under_load_holds_all_that_was_acknowledged_before(
     assert set(load.answers) == {200}
     assert (load.cut, load.refused) == (0, 0)
     size = (service.folder / "belongings.db").stat().st_size / 1_000_000
-    figures = f"{times} backups of up to {size:.0f} MB, {load.answers.total()} answers, {longest:.1f} s at most"
-    print(f"\n{figures}")  # noqa: T201  # they are published
+    figure(f"{times} backups of up to {size:.0f} MB, {load.answers.total()} answers, {longest:.1f} s at most")
     assert service.stop() == 0

@@ -21,7 +21,7 @@ from adapters.sql.migrations import migrate
 from adapters.sql.tables import items
 from tests.conftest import Databases
 from tests.databases import SQL, new_database
-from tests.faults.conftest import Belongings, OwnServers
+from tests.faults.conftest import Belongings, Figure, OwnServers
 from tests.faults.keep_alive import Load
 from tests.faults.service import Service
 from tests.own_servers import OwnServer, wait_for_end
@@ -68,7 +68,7 @@ async def stop_under(load: Load, service: Service) -> float:
     ("kind", "times"), [("sqlite", 2), *(pytest.param(kind, 50, marks=pytest.mark.long) for kind in SQL)]
 )
 def test_every_request_that_was_read_is_answered(
-    belongings: Belongings, databases: Databases, kind: str, times: int
+    belongings: Belongings, databases: Databases, figure: Figure, kind: str, times: int
 ) -> None:
     url = migrated(databases, kind)
     service = belongings(DATABASE_URL=url)
@@ -86,8 +86,7 @@ def test_every_request_that_was_read_is_answered(
     assert set(answers) == {200}
     assert logged(service) == answers.total()
     assert longest < PROMISED
-    figures = f"{times} SIGTERMs, {answers.total()} answers, {cut} requests cut off, {longest:.2f} s at most"
-    print(f"\n{kind}: {figures}")  # noqa: T201  # they are published
+    figure(f"{times} SIGTERMs, {answers.total()} answers, {cut} requests cut off, {longest:.2f} s at most")
 
 
 def send(url: str, data: bytes) -> socket.socket:
@@ -142,7 +141,9 @@ def test_neither_a_stuck_database_nor_waiting_clients_keep_it_from_ending(belong
 
 @pytest.mark.long
 @pytest.mark.parametrize("kind", SQL)
-def test_no_client_at_all_keeps_it_from_ending(belongings: Belongings, own_servers: OwnServers, kind: str) -> None:
+def test_no_client_at_all_keeps_it_from_ending(
+    belongings: Belongings, own_servers: OwnServers, figure: Figure, kind: str
+) -> None:
     server = None if kind == "sqlite" else own_servers(kind)
     with ExitStack() as stack:
         url = stack.enter_context(new_database(server.url)) if server else "sqlite:///belongings.db"
@@ -160,7 +161,7 @@ def test_no_client_at_all_keeps_it_from_ending(belongings: Belongings, own_serve
             took = stop(service)
             assert took < PROMISED
             assert status(waiting) == 503
-    print(f"\n{kind}: {took:.2f} s")  # noqa: T201  # they are published
+    figure(f"{took:.2f} s")
 
 
 def restart(service: Service) -> list[int]:
@@ -176,7 +177,7 @@ def restart(service: Service) -> list[int]:
 
 @pytest.mark.parametrize(("times", "pause"), [(1, 0.1), pytest.param(20, 0.01, marks=pytest.mark.long)])
 def test_workers_are_replaced_while_clients_are_served(
-    belongings: Belongings, databases: Databases, times: int, pause: float
+    belongings: Belongings, databases: Databases, figure: Figure, times: int, pause: float
 ) -> None:
     url = migrated(databases, "postgresql")
     service = belongings("--workers", "2", DATABASE_URL=url)
@@ -194,8 +195,7 @@ def test_workers_are_replaced_while_clients_are_served(
     assert load.refused == 0
     assert load.kept == titles(url)
     assert logged(service) == load.answers.total()
-    figures = f"{times} restarts, {load.answers.total()} answers, {load.cut} requests cut off"
-    print(f"\n{figures}")  # noqa: T201  # they are published
+    figure(f"{times} restarts, {load.answers.total()} answers, {load.cut} requests cut off")
 
 
 @pytest.mark.long
