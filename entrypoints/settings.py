@@ -2,10 +2,20 @@
 
 import os
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Annotated
 
 from dotenv import dotenv_values
-from pydantic import BeforeValidator, Field, IPvAnyNetwork, SecretStr, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+)
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain.passwords import PASSWORD_MAX_LENGTH, PASSWORD_MIN_LENGTH
@@ -13,6 +23,7 @@ from entrypoints.logs import Format, RequestLog, log_json, log_text
 
 PREFIX = "BELONGINGS_"
 _ENV_FILE = ".env"
+_TRACES_GO_TO = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
 _Listed = BeforeValidator(lambda given: given.replace(",", " ").split() if isinstance(given, str) else given)
@@ -23,6 +34,17 @@ _Origin = Annotated[str, StringConstraints(pattern=r"^(https?://[^/?#@*\s]+|\*)$
 
 class WrongSetting(Exception):
     """A setting cannot be used; the message is one line and does not repeat its value."""
+
+
+def _traceable(wanted: bool) -> bool:
+    if wanted and not any(os.environ.get(name) for name in _TRACES_GO_TO):
+        raise PydanticCustomError("tracing", "OTEL_EXPORTER_OTLP_ENDPOINT must say where traces go")
+    try:
+        if wanted:
+            import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter")
+    except ImportError:
+        raise PydanticCustomError("tracing", "Its packages are missing; install belongings[tracing]") from None
+    return wanted
 
 
 class Settings(BaseSettings):
@@ -113,6 +135,11 @@ class Settings(BaseSettings):
     ] = "text"
     metrics: Annotated[bool, Field(description="Whether /metrics tells Prometheus what goes on")] = True
     docs: Annotated[bool, Field(description="Whether there are /docs, /redoc and /openapi.json")] = True
+    tracing: Annotated[
+        bool,
+        AfterValidator(_traceable),
+        Field(description="Whether requests are traced by OpenTelemetry, which OTEL_… variables tell where to"),
+    ] = False
     log_requests: Annotated[bool, Field(description="Whether the log has a line for each request")] = True
     password_min_length: Annotated[
         int,

@@ -24,6 +24,7 @@ from entrypoints.api.lanes import Lanes, Patience
 from entrypoints.api.metrics import Metrics
 from entrypoints.api.problems import add_problem_handlers
 from entrypoints.api.sign_up_limit import SignUpLimit
+from entrypoints.api.tracing import telemetry
 from entrypoints.container import Container, build_container
 from entrypoints.settings import WrongSetting, load_settings, processors, request_log
 
@@ -52,6 +53,7 @@ def create_app(container: Container | None = None) -> FastAPI:
         logs.configure(container.settings().log_format)
     settings = container.settings()
     about: dict[str, Any] = {"title": "Belongings", "description": _DESCRIPTION, "version": version("belongings")}
+    about["telemetry"] = telemetry(settings)
     make = FastAPIOffline if settings.docs else partial(FastAPI, openapi_url=None)
     app = make(**about, lifespan=_lifespan)
     app.state.container = container
