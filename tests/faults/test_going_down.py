@@ -168,14 +168,15 @@ def restart(service: Service) -> list[int]:
     """Replace all workers, one after the other; who they were."""
     before = [each.pid for each in service.workers]
     service.process.send_signal(signal.SIGHUP)
-    deadline = monotonic() + 120
+    deadline = monotonic() + 300
     while set(before) & {each.pid for each in service.process.children()}:
         assert monotonic() < deadline, service.log.read_text()[-2000:]
-        sleep(0.05)
+        assert "aborting the restart" not in service.log.read_text(), "the machine is too slow for this test"
+        sleep(0.5)
     return before
 
 
-@pytest.mark.parametrize(("times", "pause"), [(1, 0.1), pytest.param(20, 0.01, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("times", "pause"), [(1, 0.1), pytest.param(20, 0.05, marks=pytest.mark.long)])
 def test_workers_are_replaced_while_clients_are_served(
     belongings: Belongings, databases: Databases, figure: Figure, times: int, pause: float
 ) -> None:
