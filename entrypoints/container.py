@@ -60,7 +60,7 @@ class Container(containers.DeclarativeContainer):
     """What the entrypoints need, whatever keeps the data."""
 
     settings = providers.Dependency(instance_of=Settings)
-    hasher: providers.Provider[PasswordHasher] = providers.Singleton(Argon2PasswordHasher)
+    hasher: providers.Provider[PasswordHasher] = providers.Singleton(Argon2PasswordHasher, threads=processors())
     clock: providers.Provider[float] = providers.Callable(time)
     sign_up_limiter: providers.Provider[RateLimiter | None] = providers.Singleton(_sign_up_limiter, settings)
     store: providers.Provider[Store] = providers.AbstractSingleton(Store)
