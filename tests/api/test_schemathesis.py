@@ -3,7 +3,9 @@
 Its engine is used as it is: its pytest fixture (4.32) does not work with pytest 9.2.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
 
 import pytest
 import schemathesis
@@ -41,7 +43,29 @@ def filter_failure(_context: object, failure: Failure, _case: object, response: 
     return not taken and not BEYOND_SCHEMAS & {error["type"] for error in problem.get("errors", [])}
 
 
-def violations(app: FastAPI, *, examples: int) -> list[str]:
+class Count:
+    """What was tried."""
+
+    def __init__(self) -> None:
+        self.requests: Counter[str] = Counter()  # by phase
+        self.after_removal = 0
+
+    def add(self, event: events.ScenarioFinished) -> Iterator[str]:
+        """Count one scenario; yields what was there after it had been removed."""
+        removed: set[str] = set()
+        for sent in event.recorder.interactions.values():
+            self.requests[event.phase.value] += 1
+            path = urlsplit(sent.request.uri).path
+            status = sent.response.status_code if sent.response else 0
+            if path in removed and sent.request.method in ("GET", "PATCH", "DELETE"):
+                self.after_removal += 1
+                if status not in (404, 422):
+                    yield f"{sent.request.method} {path} is {status} after it was removed"
+            elif sent.request.method == "DELETE" and status == 200:
+                removed.add(path)
+
+
+def violations(app: FastAPI, count: Count, *, examples: int) -> list[str]:
     """What the answers to so many made-up requests, for each operation and mode, violate, with a way to repeat it."""
     config = schemathesis.Config.from_dict(
         {
@@ -61,7 +85,7 @@ def violations(app: FastAPI, *, examples: int) -> list[str]:
         elif isinstance(event, events.FatalError):
             raise event.exception
         elif isinstance(event, events.ScenarioFinished):
-            found += list(told(event))
+            found += [*told(event), *count.add(event)]
             if event.status is Status.SUCCESS:
                 tested.add(event.label)
     published = {f"{method.upper()} {path}" for path, methods in app.openapi()["paths"].items() for method in methods}
@@ -81,12 +105,19 @@ def told(event: events.ScenarioFinished) -> Iterator[str]:
 
 @pytest.mark.parametrize("container", ["memory", "sqlite"], indirect=True)
 def test_what_is_published_is_kept(app: FastAPI) -> None:
-    if found := violations(app, examples=20):
+    if found := violations(app, Count(), examples=20):
         pytest.fail("\n".join(found), pytrace=False)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("container", ["memory", "sqlite"], indirect=True)
-def test_what_is_published_is_kept_however_long_one_tries(app: FastAPI) -> None:
-    if found := violations(app, examples=1_000):
+def test_what_is_published_is_kept_however_long_one_tries(
+    app: FastAPI, record_property: Callable[[str, object], None]
+) -> None:
+    count = Count()
+    found = violations(app, count, examples=1_000)
+    record_property("figure", f"{dict(count.requests)}, {count.after_removal} of them after a removal")
+    if found:
         pytest.fail("\n".join(found), pytrace=False)
+    assert count.requests.total() >= 10_000
+    assert count.after_removal
