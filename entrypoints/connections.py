@@ -79,14 +79,11 @@ class Connection(PartingConnection):
         elif self._timer is None:
             self._arm(self._bounds.body_wait if self._in_body else self._bounds.head_wait)
 
-    def on_message_begin(self) -> None:
-        self._body = 0
-        self._whole = False
-        super().on_message_begin()
-
     def on_headers_complete(self) -> None:
-        self._disarm()
+        if self._timer:
+            self._disarm()
         self._in_body = True
+        self._body = 0
         self._unused = 0
         if len(self.pipeline) >= PIPELINE_LIMIT:
             raise ValueError("too many requests at once")  # which ends the connection, as what cannot be read does
@@ -101,7 +98,8 @@ class Connection(PartingConnection):
                 self.transport.abort()
 
     def on_message_complete(self) -> None:
-        self._disarm()
+        if self._timer:
+            self._disarm()
         self._in_body = False
         self._whole = True
         self._unused = 0

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
 
-SECRET = "wubba-lubba-dub-dub"
-"""In whatever part of a request a password, an address or a key may stand; it belongs in no answer and no log."""
+SECRET = "wubba!lubba!dub!dub"
+"""In whatever part of a request a password, an address or a key may stand; it belongs in no answer and no log.
+
+With marks that no sane ``X-Request-ID`` has, since that is answered and logged."""
 
 
 class Hostile(NamedTuple):
