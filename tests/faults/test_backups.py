@@ -27,9 +27,11 @@ async def back_up(service: Service, file: Path) -> tuple[int, str]:
     return process.returncode or 0, said.decode()
 
 
-@pytest.mark.parametrize(("times", "rows"), [(1, 0), pytest.param(20, 200_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("times", "rows", "pause"), [(1, 0, 0.1), pytest.param(20, 200_000, 0.01, marks=pytest.mark.long)]
+)
 def test_a_backup_under_load_holds_all_that_was_acknowledged_before(
-    belongings: Belongings, figure: Figure, times: int, rows: int
+    belongings: Belongings, figure: Figure, times: int, rows: int, pause: float
 ) -> None:
     service = belongings()
     with closing(sqlite3.connect(service.folder / "belongings.db")) as database, database:
@@ -38,9 +40,9 @@ def test_a_backup_under_load_holds_all_that_was_acknowledged_before(
 
     async def run() -> tuple[Load, float]:
         longest = 0.0
-        async with Load(service.url, clients=4, pause=0.01) as load:
+        async with Load(service.url, clients=4, pause=pause) as load:
             for turn in range(times):
-                await load.more(50)
+                await load.more(20)
                 file = service.folder / f"{turn}.db"
                 before, began = load.kept.copy(), monotonic()
                 status, said = await back_up(service, file)
