@@ -6,7 +6,7 @@ queue, as they do on SQLite.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, replace
 from itertools import count
@@ -218,6 +218,11 @@ class InMemoryItemRepository(_Repository[Item]):
         if item is None:
             raise ItemNotFound
         return item
+
+    def owned_by(self, user_id: int, limit: int) -> Sequence[Item]:
+        self.unit.begin()
+        self.unit.flush()
+        return [self.get(id) for id in sorted(self.rows) if self.rows[id].owner_id == user_id][:limit]
 
     def allow(self, item: Item) -> None:
         if item.owner_id is not None and item.owner_id not in self.unit.users.rows:

@@ -3,7 +3,7 @@
 Every promise below has a test in ``tests/contract``, which runs on every adapter.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
@@ -58,6 +58,11 @@ class ItemRepository(Protocol):
         Until this unit of work ends nobody else can change or remove it.
 
         :raises ItemNotFound: no item has this id.
+        """
+
+    def owned_by(self, user_id: int, limit: int) -> Sequence[Item]:
+        """The first items of a user, in id order, as this unit of work has them; each as from ``get``, but not
+        kept from others.
         """
 
     def remove(self, item: Item) -> None:

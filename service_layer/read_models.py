@@ -126,7 +126,7 @@ def user_view(user: User, items: list[ItemView] | None = None) -> UserView:
     """A stored user as they are shown."""
     return {
         "email": user.email,
-        "id": _stored(user.id),
+        "id": stored_id(user),
         "is_active": user.is_active,
         "items": items or [],
     }
@@ -138,12 +138,16 @@ def item_view(item: Item) -> ItemView:
         "title": item.title,
         "description": item.description,
         "price": None if item.price is None else float(item.price),
-        "id": _stored(item.id),
+        "id": stored_id(item),
         "owner_id": item.owner_id,
     }
 
 
-def _stored(id: int | None) -> int:
-    if id is None:
+def stored_id(entity: User | Item) -> int:
+    """The id that a repository gave it.
+
+    :raises ValueError: none has stored it yet.
+    """
+    if entity.id is None:
         raise ValueError("only what a repository has stored has an id to show")
-    return id
+    return entity.id

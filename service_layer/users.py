@@ -8,7 +8,17 @@ from domain.passwords import PASSWORD_MIN_LENGTH, check_password
 from domain.users import User
 from service_layer.idempotency import Attempt, once
 from service_layer.ports import PasswordHasher, UnitOfWork
-from service_layer.read_models import ALL_USERS, Page, PageRequest, UserFilter, UserView, user_view
+from service_layer.read_models import (
+    ALL_USERS,
+    EMBEDDED_ITEMS,
+    Page,
+    PageRequest,
+    UserFilter,
+    UserView,
+    item_view,
+    stored_id,
+    user_view,
+)
 
 
 class UserChanges(TypedDict, total=False):
@@ -91,12 +101,12 @@ def change_user(
         hashed = hasher.hash(changes["password"])  # before anybody has to wait for this unit of work
     with uow:
         user = uow.users.get(user_id)
-        before = _expected(uow, user_id, seen)
+        items = _expected(uow, user, seen)["items"]
         user.email = changes.get("email", user.email)
         user.is_active = changes.get("is_active", user.is_active)
         user.hashed_password = hashed or user.hashed_password
         uow.commit()
-    return user_view(user, before["items"])
+    return user_view(user, items)
 
 
 def remove_user(uow: UnitOfWork, user_id: int, *, seen: Seen | None = None) -> None:
@@ -107,14 +117,14 @@ def remove_user(uow: UnitOfWork, user_id: int, *, seen: Seen | None = None) -> N
     """
     with uow:
         user = uow.users.get(user_id)
-        _expected(uow, user_id, seen)
+        _expected(uow, user, seen)
         uow.users.remove(user)
         uow.commit()
 
 
-def _expected(uow: UnitOfWork, user_id: int, seen: Seen | None) -> UserView:
-    """The user as they are, once this unit of work has them and nobody else can change them."""
-    user = read_user(uow, user_id)
-    if seen and not seen(user):
+def _expected(uow: UnitOfWork, user: User, seen: Seen | None) -> UserView:
+    """A user whom this unit of work has, so that nobody else can change them."""
+    view = user_view(user, [item_view(item) for item in uow.items.owned_by(stored_id(user), EMBEDDED_ITEMS)])
+    if seen and not seen(view):
         raise StaleVersion
-    return user
+    return view

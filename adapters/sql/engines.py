@@ -146,22 +146,28 @@ def _pool(limits: Limits, size: int) -> dict[str, Any]:
 
 def _server_arguments(url: URL, limits: Limits) -> dict[str, Any]:
     wait, end = limits.statement_wait, ceil(limits.deadline)
+    lock = max(1, wait - 1)  # so that a lock is told from a statement that is slow by itself
     if url.get_backend_name() == "postgresql":
         arguments: dict[str, Any] = {
             "connect_timeout": limits.connect_wait,
             "application_name": "belongings",
-            "options": f"-c timezone=UTC -c statement_timeout={wait}s -c lock_timeout={wait}s"
+            "options": f"-c timezone=UTC -c statement_timeout={wait}s -c lock_timeout={lock}s"
             f" -c idle_in_transaction_session_timeout={end}s",
         }
     else:
         arguments = {
             "charset": "utf8mb4",
             "connect_timeout": limits.connect_wait,
-            "init_command": f"SET time_zone = '+00:00', innodb_lock_wait_timeout = {wait} "
+            "init_command": f"SET time_zone = '+00:00', innodb_lock_wait_timeout = {lock} "
             f"/*M!, max_statement_time = {wait}, idle_transaction_timeout = {end} */",
             "sql_mode": "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO",
         }
     return {name: value for name, value in arguments.items() if name not in url.query}
+
+
+def _is_busy(error: BaseException | None) -> bool:
+    """Whether SQLite says that somebody else writes."""
+    return isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def has_transaction(connection: Connection) -> bool:
@@ -203,15 +209,15 @@ def _sqlite(url: URL, limits: Limits) -> Engines:
 
     @event.listens_for(writer, "begin")
     def begin_immediate(connection: Connection) -> None:
-        with suppress(sqlite3.OperationalError):  # somebody else writes
+        with suppress(sqlite3.OperationalError):  # told below, in SQLAlchemy's words
             connection.connection.cursor().execute("BEGIN IMMEDIATE")
             return
         deadline = monotonic() + min(limits.statement_wait, seconds_left())
         while True:
             try:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
-            except OperationalError:
-                if monotonic() > deadline:
+            except OperationalError as error:
+                if monotonic() > deadline or not _is_busy(error.orig):
                     raise
             else:
                 return

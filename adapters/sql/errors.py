@@ -44,6 +44,11 @@ def _is_full(error: BaseException | None) -> bool:
     return any(each in _FULL for each in said)
 
 
+def is_locked(error: DBAPIError) -> bool:
+    """Whether PostgreSQL or MariaDB has waited for somebody else's lock for as long as it may."""
+    return getattr(error.orig, "sqlstate", None) == "55P03" or getattr(error.orig, "args", ())[:1] == (1205,)
+
+
 def first_line(error: object) -> str:
     """What a driver said, without what it adds to it."""
     return next(iter(str(error).splitlines()), type(error).__name__)

@@ -35,8 +35,8 @@ class PatientConnection(Connection[Any]):
             raise OperationalError("the server did not answer in time") from None
 
     def begin(self) -> None:
-        """Begin a transaction; psycopg sends no BEGIN of its own where there is one already."""
-        self.pgconn.send_query(b"BEGIN")
+        """Begin a transaction as psycopg would; it sends no BEGIN of its own where there is one already."""
+        self.pgconn.send_query(self._get_tx_start_command())
         for result in self.wait(execute(self.pgconn)):
             if result.status != ExecStatus.COMMAND_OK:
                 raise OperationalError("the server refuses to begin a transaction", pgconn=self.pgconn)

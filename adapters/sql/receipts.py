@@ -1,10 +1,10 @@
 """What was answered to requests that may come again, in the transaction that did what it tells of."""
 
 from sqlalchemy import bindparam, delete, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from adapters.sql.errors import in_domain_terms
+from adapters.sql.errors import in_domain_terms, is_locked
 from adapters.sql.tables import idempotency_keys
 from domain.errors import IdempotencyKeyInUse
 from service_layer.ports import Receipt
@@ -48,11 +48,15 @@ class SqlAlchemyReceipts:
         with in_domain_terms():
             self._session.flush()
             connection = self._session.connection()
-            connection.execute(_REPLACE, {"wanted": receipt.key, "now": now})
             try:
+                connection.execute(_REPLACE, {"wanted": receipt.key, "now": now})
                 connection.execute(_ADD, row)
             except IntegrityError as error:  # its key is all that such a row can violate
                 raise IdempotencyKeyInUse from error
+            except OperationalError as error:
+                if is_locked(error):
+                    raise IdempotencyKeyInUse from error
+                raise
             expired = connection.scalars(_EXPIRED, {"now": now}).all()
             if expired:
                 connection.execute(_FORGET, [{"wanted": key} for key in expired])

@@ -1,6 +1,6 @@
 """The write side: entities, loaded and stored by a session."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -36,7 +36,7 @@ def _returning(statement: Insert) -> ReturningInsert[int]:
     return statement.returning(statement.table.c.id)
 
 
-def _stored(session: Session, statement: Insert, entity: User | Item) -> bool:
+def _inserted(session: Session, statement: Insert, entity: User | Item) -> bool:
     """Run one of these; if a row was stored the entity has its id and is the session's.
 
     A session's own ``add`` and ``flush`` end in the same state, after three times as long.
@@ -77,7 +77,7 @@ class SqlAlchemyUserRepository:
     def add(self, user: User) -> None:
         with in_domain_terms():
             self._session.flush()  # an address that was changed before is free
-            if not _stored(self._session, _ADD_USER, user):
+            if not _inserted(self._session, _ADD_USER, user):
                 raise EmailTaken
 
     def get(self, user_id: int) -> User:
@@ -91,13 +91,13 @@ class SqlAlchemyUserRepository:
     def remove(self, user: User) -> None:
         with in_domain_terms():
             held = {entity.id: entity for entity in self._session if isinstance(entity, Item)}
-            there = self._stored(held)
+            there = self._still_there(held)
             self._session.delete(user)
             self._session.flush()
-            for id in there - self._stored(held):
+            for id in there - self._still_there(held):
                 self._session.expunge(held[id])  # the database has removed it too
 
-    def _stored(self, held: Collection[int | None]) -> set[int]:
+    def _still_there(self, held: Collection[int | None]) -> set[int]:
         return set(self._session.scalars(select(items.c.id).where(items.c.id.in_(held)))) if held else set()
 
 
@@ -111,7 +111,7 @@ class SqlAlchemyItemRepository:
     def add(self, item: Item) -> None:
         with in_domain_terms():
             self._session.flush()  # as before every addition: whatever was changed is written first
-            if not _stored(self._session, _ADD_ITEM, item):
+            if not _inserted(self._session, _ADD_ITEM, item):
                 raise UserNotFound
 
     def get(self, item_id: int) -> Item:
@@ -121,6 +121,14 @@ class SqlAlchemyItemRepository:
             raise ItemNotFound
         self._held.append(item)
         return item
+
+    def owned_by(self, user_id: int, limit: int) -> Sequence[Item]:
+        with in_domain_terms():
+            self._session.flush()
+            owned = select(Item).where(items.c.owner_id == user_id).order_by(items.c.id).limit(limit)
+            found = self._session.scalars(owned).all()
+        self._held.extend(found)
+        return found
 
     def remove(self, item: Item) -> None:
         with in_domain_terms():

@@ -32,8 +32,13 @@ class SqlAlchemyUnitOfWork:
     ) -> None:
         # close() alone would hand back a connection whose COMMIT failed with its transaction still open
         with in_domain_terms():
-            self._session.rollback()
-            self._session.close()
+            try:
+                self._session.rollback()
+            except DBAPIError:  # there is nothing to undo any more
+                if error is None:
+                    raise  # else it says less than what went wrong first
+            finally:
+                self._session.close()
 
     def commit(self) -> None:
         with in_domain_terms():

@@ -18,9 +18,7 @@ def entity_tag(body: bytes) -> str:
 
 def is_known(request: Request, tag: str) -> bool:
     """Whether the client has this answer already, by ``If-None-Match``; whether a tag is weak does not matter."""
-    given = request.headers.get("If-None-Match")
-    if given is None:
-        return False
+    given = ", ".join(request.headers.getlist("If-None-Match"))
     return given.strip() == "*" or any(known == tag for _, known in _ENTITY_TAG.findall(given))
 
 
@@ -29,8 +27,8 @@ def seen(request: Request) -> Callable[[Mapping[str, Any]], bool] | None:
 
     Weak tags never match, nor does what is no tag.
     """
-    given = ", ".join(request.headers.getlist("If-Match"))
-    if not given or given.strip() == "*":
+    given = request.headers.getlist("If-Match")
+    if not given or [each.strip() for each in given] == ["*"]:
         return None
-    tags = {tag for weak, tag in _ENTITY_TAG.findall(given) if not weak}
+    tags = {tag for weak, tag in _ENTITY_TAG.findall(", ".join(given)) if not weak}
     return lambda view: entity_tag(to_json(view)) in tags

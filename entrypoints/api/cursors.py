@@ -28,7 +28,7 @@ def position(text: str, sort: Sort) -> Position:
     padded = text + "=" * (-len(text) % 4)
     try:
         content = json.loads(urlsafe_b64decode(padded.encode("ascii")), parse_float=Decimal, parse_int=int)
-    except RecursionError as error:
+    except (RecursionError, InvalidOperation) as error:
         raise ValueError from error
     match content:
         case [str() as kind, value, int() as id] if kind == sort and type(id) is int and 1 <= id <= ID_MAX:

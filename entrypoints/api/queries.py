@@ -1,6 +1,6 @@
 """What may stand in the query of a list."""
 
-from collections.abc import Mapping
+from collections import Counter
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -166,6 +166,8 @@ class WantedItems(WantedPage):
         )
 
 
+_REPEATED = {"msg": "Parameter should be there once", "type": "repeated"}
+
 Wanted = TypeVar("Wanted", bound=WantedPage)
 
 
@@ -176,8 +178,12 @@ def wanted(request: Request, kind: type[Wanted]) -> Wanted:
 
     :raises RequestValidationError: something in it is not valid, or not known.
     """
-    query: Mapping[str, str] = request.query_params if request.scope["query_string"] else {}
+    given = request.query_params.multi_items() if request.scope["query_string"] else []
+    query = dict(given)
+    if len(query) < len(given):
+        times = Counter(name for name, _ in given)
+        raise RequestValidationError([{"loc": ("query", name), **_REPEATED} for name in times if times[name] > 1])
     try:
-        return kind.model_validate(dict(query))
+        return kind.model_validate(query)
     except ValidationError as error:
         raise RequestValidationError([{**each, "loc": ("query", *each["loc"])} for each in error.errors()]) from None

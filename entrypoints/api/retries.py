@@ -20,11 +20,12 @@ def attempt(request: Request, content: object) -> Attempt | None:
     :param content: what the body says, without anything secret.
     :raises RequestValidationError: it is no key.
     """
-    key = request.headers.get(HEADER)
-    if key is None:
+    keys = request.headers.getlist(HEADER)
+    if not keys:
         return None
-    if not re.fullmatch(KEY_PATTERN, key):
-        message = "Header should have 1 to 255 visible ASCII characters"
+    key, *more = keys
+    if more or not re.fullmatch(KEY_PATTERN, key):
+        message = "There should be one such header, with 1 to 255 visible ASCII characters"
         raise RequestValidationError([{"loc": ("header", HEADER), "msg": message, "type": "idempotency_key"}])
     asked = f"{request.method} {request.scope['path']}\n".encode() + to_json(content)
     return Attempt(key, sha256(asked).hexdigest(), int(container(request).clock()))

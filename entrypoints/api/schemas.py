@@ -59,7 +59,7 @@ Email = Annotated[
     WithJsonSchema({"type": "string", "format": "email", "maxLength": EMAIL_MAX_LENGTH}),
 ]
 
-price_schema: JsonDict = {"type": "number", "minimum": 0, "maximum": float(PRICE_MAX), "multipleOf": 0.01}
+price_schema: JsonDict = {"type": "number", "minimum": 0, "maximum": float(PRICE_MAX)}
 
 _Price = Annotated[
     Decimal,

@@ -152,6 +152,9 @@ def test_nothing_else_is_counted(client: TestClient, items: list[dict[str, Any]]
         ("sort=title&cursor=WyJ0aXRsZSIsbnVsbCwxXQ", ["query"]),
         ("sort=price&cursor=WyJ0aXRsZSIsIkEiLDFd", ["query"]),
         ("sort=price&cursor=" + "W" * 1000, ["query"]),
+        ("sort=price&cursor=WyJwcmljZSIsMWU5OTk5OTk5OTk5OTk5OTk5OTk5OSwxXQ", ["query"]),
+        ("owner_id=1&owner_id=7", ["query", "owner_id"]),
+        ("limit=1&sort=id&limit=1", ["query", "limit"]),
         ("sort=price&cursor=\xfc", ["query"]),
     ],
 )

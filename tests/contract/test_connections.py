@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
-from domain.errors import StorageUnavailable
+from domain.errors import IdempotencyKeyInUse, StorageUnavailable
 from domain.items import Item
 from entrypoints.container import Container, build_container
-from entrypoints.settings import Settings
+from entrypoints.settings import Settings, processors
+from service_layer.ports import Receipt
 from service_layer.read_models import PageRequest
 from tests.databases import SQL
 
@@ -85,7 +87,7 @@ def test_every_connection_comes_back(impatient: Impatient) -> None:
 def test_pools_are_as_large_as_the_threads_that_use_them_and_no_larger(impatient: Impatient) -> None:
     engines = impatient(threads=3).engines()
     assert engines.reader.pool.size() == 4
-    assert engines.writer.pool.size() == 1 if engines.writer.dialect.name == "sqlite" else 4
+    assert engines.writer.pool.size() == (1 if engines.writer.dialect.name == "sqlite" else 3 + processors())
     assert engines.reader.pool._max_overflow == engines.writer.pool._max_overflow == 0
 
 
@@ -152,3 +154,37 @@ def test_connections_are_set_up_as_documented(impatient: Impatient) -> None:
 def test_readers_cannot_write_on_sqlite(impatient: Impatient) -> None:
     with pytest.raises(Exception, match="readonly"), impatient().engines().reader.connect() as connection:
         connection.execute(text("DELETE FROM items"))
+
+
+@pytest.mark.parametrize("impatient", ["postgresql"], indirect=True)
+def test_every_transaction_is_isolated_as_documented_whatever_the_server_is_set_to(impatient: Impatient) -> None:
+    container = impatient()
+    writer = container.engines().writer
+    name = container.url().database
+    with writer.begin() as connection:
+        connection.execute(text(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'"))
+    try:
+        writer.dispose()
+        for _ in range(3):  # the second and later ones begin with what is also the ping
+            with writer.begin() as connection:
+                assert connection.scalar(text("SHOW transaction_isolation")) == "read committed"
+    finally:
+        with writer.begin() as connection:
+            connection.execute(text(f"ALTER DATABASE {name} RESET default_transaction_isolation"))
+
+
+@pytest.mark.parametrize("impatient", SERVERS, indirect=True)
+def test_whoever_waits_too_long_for_the_twin_of_a_request_is_told_that_it_is_at_work(impatient: Impatient) -> None:
+    container = impatient(statement_wait=2)
+    receipt = Receipt("key", "request", "null", 2_000_000_000)
+    with container.unit_of_work() as twin:
+        twin.receipts.add(receipt, now=0)
+        with container.unit_of_work() as uow, pytest.raises(IdempotencyKeyInUse):
+            uow.receipts.add(receipt, now=0)
+
+
+@pytest.mark.parametrize("impatient", ["sqlite"], indirect=True)
+def test_a_writer_tries_again_only_if_somebody_else_writes(impatient: Impatient) -> None:
+    writer = impatient(statement_wait=60).engines().writer
+    with writer.begin() as connection, pytest.raises(OperationalError, match="within a transaction"):
+        writer.dispatch.begin(connection)

@@ -5,11 +5,12 @@ import sqlite3
 import pytest
 from sqlalchemy import event
 
-from domain.errors import EmailTaken, StorageUnavailable
+from domain.errors import EmailTaken, StaleVersion, StorageUnavailable
 from domain.items import Item
 from domain.users import User
 from entrypoints.container import Container, SqlContainer
 from service_layer.read_models import PageRequest
+from service_layer.users import change_user, read_user, remove_user
 from tests.contract.stored import stored_item, stored_user
 
 
@@ -34,6 +35,22 @@ def test_each_finds_what_those_before_it_have_committed(container: Container) ->
             uow.items.get(item_id).title = "after"
             uow.commit()
     assert titles(container) == ["after"]
+
+
+def test_each_change_is_held_against_what_those_before_it_have_made(container: Container) -> None:
+    """Two clients saw the same user: the second one's change is refused, although nothing is kept yet."""
+    units, hasher = container.unit_of_work, container.hasher()
+    user_id = stored_user(units)
+    before = read_user(units(), user_id)
+    with container.store().together():
+        change_user(units(), hasher, user_id, {"is_active": False}, seen=before.__eq__)
+        with pytest.raises(StaleVersion):
+            change_user(units(), hasher, user_id, {"is_active": True}, seen=before.__eq__)
+        stored_item(units, owner_id=user_id)
+        with pytest.raises(StaleVersion):
+            remove_user(units(), user_id, seen=before.__eq__)
+        assert len(change_user(units(), hasher, user_id, {"is_active": True})["items"]) == 1
+    assert read_user(units(), user_id)["is_active"]
 
 
 def test_one_that_is_refused_or_not_committed_leaves_the_others_as_they_are(container: Container) -> None:

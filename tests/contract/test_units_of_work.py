@@ -372,3 +372,29 @@ def test_who_gets_an_item_to_change_it_loses_no_update_and_meets_no_conflict(uni
     found = unit_of_work().views.item(item_id)
     assert found is not None
     assert found["title"] == "40"
+
+
+def test_a_users_items_are_as_the_unit_of_work_has_them(unit_of_work: Units) -> None:
+    user_id, other = stored_user(unit_of_work), stored_user(unit_of_work, "b@example.com")
+    first, second, given = (stored_item(unit_of_work, title=title, owner_id=user_id) for title in ("1", "2", "3"))
+    stored_item(unit_of_work, owner_id=other)
+    with unit_of_work() as uow:
+        uow.items.get(first).title = "changed"
+        uow.items.get(given).owner_id = other
+        uow.items.add(Item(title="new", owner_id=user_id))
+        assert [item.title for item in uow.items.owned_by(user_id, 100)] == ["changed", "2", "new"]
+        assert [item.id for item in uow.items.owned_by(user_id, 2)] == [first, second]
+        assert not uow.items.owned_by(given + 1000, 100)
+
+
+def test_a_users_items_can_be_changed_and_are_the_same_objects(unit_of_work: Units) -> None:
+    user_id = stored_user(unit_of_work)
+    item_id = stored_item(unit_of_work, owner_id=user_id)
+    with unit_of_work() as uow:
+        [item] = uow.items.owned_by(user_id, 100)
+        assert uow.items.get(item_id) is item
+        item.title = "changed"
+        uow.commit()
+    view = unit_of_work().views.item(item_id)
+    assert view
+    assert view["title"] == "changed"
