@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import Request, Response
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -30,13 +30,10 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no types
         self._folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
         self._own = own = CollectorRegistry()
-        self._requests = Counter(
-            "belongings_requests", "Requests that were answered.", ("method", "route", "status"), registry=own
-        )
         self._durations = Histogram(
             "belongings_request_duration_seconds",
             "Seconds from the head of a request to the end of its answer.",
-            ("method", "route"),
+            ("method", "route", "status"),
             buckets=_BUCKETS,
             registry=own,
         )
@@ -44,7 +41,7 @@ class Metrics:
         self._wanted = _gauge("belongings_connections_waiting", "Threads that wait for a connection.", "pool", own)
         self._busy = _gauge("belongings_threads_busy", "Threads at work.", "lane", own)
         self._queued = _gauge("belongings_lane_depth", "Requests that wait for a thread.", "lane", own)
-        self._counters: dict[tuple[str, str, int | str | None], tuple[Callable[[], None], Callable[[float], None]]] = {}
+        self._known: dict[tuple[str, str, int | str | None], Callable[[float], None]] = {}
         self._look: Callable[[], None] = lambda: None
 
     def count(
@@ -52,12 +49,10 @@ class Metrics:
     ) -> None:
         """Count a request; a ``RequestLog``."""
         labels = (method, route, "aborted" if aborted else status)
-        known = self._counters.get(labels)
-        if known is None:
-            known = self._requests.labels(*labels).inc, self._durations.labels(method, route).observe
-            self._counters[labels] = known
-        known[0]()
-        known[1](seconds)
+        observe = self._known.get(labels)
+        if observe is None:
+            observe = self._known[labels] = self._durations.labels(*labels).observe
+        observe(seconds)
 
     @asynccontextmanager
     async def watching(self, store: Store, lanes: Lanes) -> AsyncIterator[None]:
