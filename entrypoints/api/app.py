@@ -3,7 +3,7 @@
 import gc
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -81,28 +81,29 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     container: Container = app.state.container
     store = container.store()
     settings = container.settings()
-    app.state.lanes = Lanes(
-        store,
-        threads=settings.threads,
-        processors=processors(),
-        patience=Patience(thread=settings.pool_wait, deadline=settings.deadline, queue=settings.queue),
-    )
-    try:
-        await run_sync(store.prepare)
-    except SchemaNewer:
-        raise
-    except (SchemaMismatch, StorageUnavailable) as error:
-        if store.embedded:
+    async with AsyncExitStack() as open:
+        open.push_async_callback(run_sync, store.close)
+        lanes = app.state.lanes = Lanes(
+            store,
+            threads=settings.threads,
+            processors=processors(),
+            patience=Patience(thread=settings.pool_wait, deadline=settings.deadline, queue=settings.queue),
+        )
+        open.push_async_callback(run_sync, lanes.close)
+        if limiter := container.sign_up_limiter():
+            open.push_async_callback(limiter.close)
+        try:
+            await run_sync(store.prepare)
+        except SchemaNewer:
             raise
-        # somebody else may mend it while we run; until then /health/ready tells
-        logger.warning("not ready: %s", getattr(error, "reason", error))
-    metrics: Metrics | None = app.state.metrics
-    async with metrics.watching(store, app.state.lanes) if metrics else nullcontext():
+        except (SchemaMismatch, StorageUnavailable) as error:
+            if store.embedded:
+                raise
+            # somebody else may mend it while we run; until then /health/ready tells
+            logger.warning("not ready: %s", getattr(error, "reason", error))
+        if app.state.metrics:
+            await open.enter_async_context(app.state.metrics.watching(store, lanes))
         yield
-    if limiter := container.sign_up_limiter():
-        await limiter.close()
-    await run_sync(app.state.lanes.close)
-    await run_sync(store.close)
 
 
 def _put_first(app: FastAPI, router: APIRouter) -> None:

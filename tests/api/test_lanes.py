@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Event, Lock
 from threading import enumerate as enumerate_threads
 
@@ -13,7 +14,8 @@ from domain.errors import OutcomeUnknown, StorageUnavailable
 from domain.items import Item
 from entrypoints.api.app import create_app
 from entrypoints.api.lanes import Lane, Patience
-from entrypoints.container import Container
+from entrypoints.container import Container, build_container
+from entrypoints.settings import Settings
 from service_layer.deadline import seconds_left
 
 PATIENT = Patience(thread=30, deadline=60)
@@ -301,3 +303,19 @@ def test_writers_that_wait_do_not_keep_readers_waiting(container: Container) -> 
         return statuses
 
     assert run(main) == [200] * 8
+
+
+def test_an_application_that_cannot_start_leaves_nothing_behind(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.db"
+    broken.write_text("this is no database, and so nothing can be served from it")
+    settings = Settings(database_url=f"sqlite:///{broken}")  # type: ignore[arg-type]  # pydantic makes it a secret
+    app = create_app(build_container(settings))
+    before = set(enumerate_threads())
+
+    async def start() -> None:
+        async with app.router.lifespan_context(app):
+            pytest.fail("it has started")
+
+    with pytest.raises(StorageUnavailable):
+        run(start)
+    assert not [each for each in set(enumerate_threads()) - before if "AnyIO" not in each.name]
