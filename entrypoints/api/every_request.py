@@ -17,6 +17,9 @@ NOTHING_KNOWN = "-"
 _GIVEN = re.compile(rb"[A-Za-z0-9._~:/+=-]{1,128}")
 _METHODS = frozenset(("GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "OPTIONS", "TRACE", "CONNECT"))
 _WITHOUT_CONTENT = frozenset(("GET", "HEAD", "DELETE"))
+_QUICK = 0.01
+"""Seconds: before that a server has hardly heard that somebody has gone, and to ask costs 5 µs."""
+
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 _NO_STORE = ((b"cache-control", b"no-store"),)
 
@@ -61,7 +64,8 @@ class EveryRequest:
             status = message["status"]
             public = type(scope.get("endpoint")) is StaticFiles
             await send({**message, "headers": [*message["headers"], *headers_for(id, public=public)]})
-            left = left or (read and _has_left(receive))
+            if read and not left and perf_counter() - begun > _QUICK:
+                left = _has_left(receive)
 
         try:
             await self._app(scope, receive_on, send_on)

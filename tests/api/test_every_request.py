@@ -170,9 +170,16 @@ def test_an_error_behind_the_head_of_an_answer_is_logged_and_ends_the_answer(
 
 
 def test_a_client_that_left_before_its_answer_is_told_apart(app: FastAPI, capsys: pytest.CaptureFixture[str]) -> None:
-    talk(app, "/health/live", listen_for([{"type": "http.disconnect"}]))
-    talk(app, "/health/live", listen_for([{"type": "http.request", "body": b"", "more_body": False}]))
-    talk(app, "/health/live", listen_for([]))
+    class SlowAnswer:
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await asyncio.sleep(0.02)
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+    app.router.routes.insert(0, Route("/slow", SlowAnswer()))
+    talk(app, "/slow", listen_for([{"type": "http.disconnect"}]))
+    talk(app, "/slow", listen_for([{"type": "http.request", "body": b"", "more_body": False}]))
+    talk(app, "/slow", listen_for([]))
     assert [(line["status"], line["aborted"]) for line in logged(capsys)] == [
         ("200", " aborted"),
         ("200", None),
