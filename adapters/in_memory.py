@@ -8,7 +8,7 @@ queue, as they do on SQLite.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import fields, replace
+from dataclasses import replace
 from itertools import count
 from types import MappingProxyType, TracebackType
 from typing import Generic, Self, cast
@@ -132,7 +132,7 @@ class _Repository(ABC, Generic[Entity]):
         self.ids = ids
         self.rows: dict[int, Entity] = {}
         self.held: dict[int, Entity] = {}
-        self._read: dict[int, list[object]] = {}
+        self._read: dict[int, dict[str, object]] = {}
 
     def forget(self) -> None:
         self.held.clear()
@@ -146,7 +146,7 @@ class _Repository(ABC, Generic[Entity]):
         self.unit.begin()
         if id not in self.held and id in self.rows:
             self.held[id] = replace(self.rows[id])
-            self._read[id] = _values(self.held[id])
+            self._read[id] = vars(self.held[id]).copy()
         return self.held.get(id)
 
     def remove(self, entity: Entity) -> None:
@@ -158,7 +158,7 @@ class _Repository(ABC, Generic[Entity]):
 
     def flush(self) -> None:
         for id, entity in sorted(self.held.items()):
-            if _values(entity) != self._read[id]:
+            if vars(entity) != self._read[id]:
                 entity.check()
                 self.expect_version(entity)
                 self.allow(entity)
@@ -173,7 +173,7 @@ class _Repository(ABC, Generic[Entity]):
         id = cast(int, entity.id)
         self.rows[id] = replace(entity)
         self.held[id] = entity
-        self._read[id] = _values(entity)
+        self._read[id] = vars(entity).copy()
 
     def expect_version(self, entity: Entity) -> None:
         row = self.rows.get(cast(int, entity.id))
@@ -248,7 +248,3 @@ class InMemoryReceipts:
         self.unit.flush()
         self.rows = {key: kept for key, kept in self.rows.items() if kept.expires > now}
         self.rows[receipt.key] = receipt
-
-
-def _values(entity: User | Item) -> list[object]:
-    return [getattr(entity, each.name) for each in fields(entity)]

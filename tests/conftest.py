@@ -28,8 +28,8 @@ class QuickHasher:
 
 
 def container_for(url: str) -> Container:
-    """A container on this database that hashes quickly."""
-    container = build_container(Settings(database_url=url))  # type: ignore[arg-type]  # pydantic makes it a secret
+    """A container on this database that hashes quickly, and leaves slow machines their time."""
+    container = build_container(Settings(database_url=url, deadline=60))  # type: ignore[arg-type]  # pydantic makes it a secret
     container.hasher.override(QuickHasher())
     return container
 

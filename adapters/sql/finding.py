@@ -77,14 +77,16 @@ class _Lists:
         there = self._all(key, ID, index_of=key)
         if "value" not in self.asked:
             return there if key is TITLE else there.where(key >= 0)
-        value = _value_of(key)
         if self.dialect == "postgresql":
-            return there.where(self._behind(tuple_(key, ID), tuple_(value, AFTER)))
-        same, others = and_(key == value, *self._behind_id()), self._behind(key, value)
+            return there.where(self._behind(tuple_(key, ID), tuple_(_value_of(key), AFTER)))
         if self.dialect == "mysql":
-            return there.where(or_(same, others))
-        # SQLite would go through all that are the same from their beginning; these two it merges as it goes
-        merged = union_all(*(there.order_by(None).where(part) for part in (same, others)))
+            return there.where(or_(*self._behind_value(key)))
+        # SQLite would go through all that are the same from their beginning
+        return self._merged(key, *map(there.where, self._behind_value(key)))
+
+    def _merged(self, key: Column, *lists: Select[Any]) -> CompoundSelect[Any]:
+        """What SQLite reads as it goes, from whichever of these comes next; each must be in order by itself."""
+        merged = union_all(*(each.order_by(None) for each in lists))
         return merged.order_by(*self._sorted(merged.selected_columns[str(key.key)], merged.selected_columns.id))
 
     def searched(self, key: Column) -> Select[Any]:
@@ -105,7 +107,11 @@ class _Lists:
     def by_price(self) -> Page:
         """Those with a price, then those without. No index has them in this order in both directions, so they are
         two lists, either of which is read as far as the page may reach."""
-        parts = [self.by(CENTS), self.without(CENTS, from_its_beginning=True)]
+        unpriced = self.without(CENTS, from_its_beginning=True)
+        if self.dialect == "sqlite" and self.descending and "value" in self.asked:  # no price comes last there anyway
+            priced = map(self._all(CENTS, ID, index_of=CENTS).where, self._behind_value(CENTS))
+            return limited(self._merged(CENTS, *priced, unpriced))
+        parts = [self.by(CENTS), unpriced]
         if self.dialect == "mysql":  # which is slow to put texts together
             parts = [part.with_only_columns(CENTS, ID) for part in parts if isinstance(part, Select)]
         reach = bindparam("reach", type_=BigInteger)
@@ -149,6 +155,10 @@ class _Lists:
 
     def _behind_id(self) -> list[ColumnElement[bool]]:
         return [self._behind(ID, AFTER)] if "after" in self.asked else []
+
+    def _behind_value(self, key: Column) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+        """Whether something is behind the place and has the same value, and whether it has another one."""
+        return and_(key == _value_of(key), *self._behind_id()), self._behind(key, _value_of(key))
 
     def _behind(self, place: Column, other: Column) -> ColumnElement[bool]:
         return place < other if self.descending else place > other

@@ -109,7 +109,7 @@ def test_until_the_database_is_migrated_every_answer_is_503(databases: Databases
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
 def test_who_waits_too_long_for_another_writer_is_told_to_come_again(tmp_path: Path, kind: str) -> None:
     url = "memory://" if kind == "memory" else f"sqlite:///{tmp_path}/busy.db"
-    container = build_container(Settings(database_url=SecretStr(url), pool_wait=0.01))
+    container = build_container(Settings(database_url=SecretStr(url), pool_wait=0.5))
     with TestClient(create_app(container)) as client:
         item = client.post("/items/", json={"title": "Towel"}).json()
         with container.unit_of_work() as uow:
