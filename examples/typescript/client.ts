@@ -25,6 +25,10 @@ function advice(problem: Problem): string {
     case "urn:problem-type:belongings:database-unavailable":
     case "urn:problem-type:belongings:schema-mismatch":
       return "Try again in a moment.";
+    case "urn:problem-type:belongings:outcome-unknown":
+      return "It may have been done or not; look before you try again.";
+    case "urn:problem-type:belongings:storage-full":
+      return "There is no room for it; tell somebody who can make some.";
     case "about:blank":
       return problem.detail;
     default:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from entrypoints.api.app import create_app
+from entrypoints.api.problems import TYPES
 from entrypoints.cli import app as commands
 from entrypoints.container import build_container
 from entrypoints.settings import Settings, variable
@@ -64,3 +65,8 @@ def test_decisions_are_numbered_in_order_and_listed() -> None:
 def test_a_decision_says_why_what_with_which_effect_and_until_when(record: str) -> None:
     parts = re.findall(r"^\*\*(.+?)\.\*\*", text(f"docs/decisions/{record}"), re.MULTILINE)
     assert parts == ["Context", "Decision", "Consequences", "What would change it"]
+
+
+def test_the_example_of_a_client_has_something_to_say_on_every_problem() -> None:
+    """Its compiler would ask for it, but nobody compiles it here."""
+    assert [type for type in sorted(TYPES) if f'case "{type}"' not in text("examples/typescript/client.ts")] == []
