@@ -1,6 +1,8 @@
 """What happens when the database is slow, full or away, on every SQL adapter."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from ssl import CERT_NONE, CERT_REQUIRED, SSLContext
 from threading import Barrier, Thread
 from typing import Any
 
@@ -8,12 +10,15 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from adapters.sql.engines import parse_url
+from adapters.sql.patient_pymysql import PatientConnection
 from domain.errors import IdempotencyKeyInUse, StorageUnavailable
 from domain.items import Item
 from entrypoints.container import Container, build_container
 from entrypoints.settings import Settings, processors
 from service_layer.ports import Receipt
 from service_layer.read_models import PageRequest
+from tests.certificates import make_certificate
 from tests.databases import SQL
 
 SERVERS = ["postgresql", "mariadb"]
@@ -188,3 +193,17 @@ def test_a_writer_tries_again_only_if_somebody_else_writes(impatient: Impatient)
     writer = impatient(statement_wait=60).engines().writer
     with writer.begin() as connection, pytest.raises(OperationalError, match="within a transaction"):
         writer.dispatch.begin(connection)
+
+
+def test_connections_to_mariadb_share_what_tls_needs_unless_they_trust_somebody_else(tmp_path: Path) -> None:
+    certificate, _ = make_certificate(tmp_path)
+
+    def context(options: str) -> SSLContext:
+        url = parse_url(f"mysql://localhost/belongings{options}")
+        (), arguments = url.get_dialect()().create_connect_args(url)
+        return PatientConnection(**arguments, defer_connect=True).ctx
+
+    trusting, choosy = context(""), context(f"?ssl_ca={certificate}")
+    assert context("") is trusting
+    assert choosy is not trusting
+    assert [each.verify_mode for each in (trusting, choosy)] == [CERT_NONE, CERT_REQUIRED]

@@ -39,6 +39,9 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._links: set[_Link] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._flow = asyncio.Event()
+        self._flow.set()
         self._port = 0
         self._delay = 0.0
         self._silent = False
@@ -98,11 +101,22 @@ class Proxy:
 
         asyncio.run_coroutine_threadsafe(run(), self._loop).result(timeout=30)
 
-    async def _listen(self) -> None:
-        self._flow = asyncio.Event()
-        self._flow.set()
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port, backlog=1000)
-        self._port = self._server.sockets[0].getsockname()[1]
+    def _listen(self) -> None:
+        """Not an asyncio.Server: closed in the moment in which it takes a connection, that one stays open for ever."""
+        self._listening = socket.create_server(("127.0.0.1", self._port), backlog=1000)
+        self._listening.setblocking(False)
+        self._port = self._listening.getsockname()[1]
+        self._loop.add_reader(self._listening, self._accept)
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # gone again
+            task = self._loop.create_task(self._serve(self._listening.accept()[0]))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _stop_listening(self) -> None:
+        self._loop.remove_reader(self._listening)
+        self._listening.close()
 
     def _stall(self) -> None:
         self._flow.clear()
@@ -119,37 +133,49 @@ class Proxy:
                 cut(writer)
 
     def _refuse(self) -> None:
-        self._server.close()
+        self._stop_listening()
         self._cut_all(_reset)
 
-    async def _heal(self) -> None:
+    def _heal(self) -> None:
         self._cut, self._silent, self._delay = None, False, 0.0
         self._flow.set()
-        if not self._server.is_serving():
-            await self._listen()
+        if self._listening.fileno() < 0:
+            self._listen()
 
     async def _end(self) -> None:
-        self._server.close()
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._cut_all(_reset)
+        self._stop_listening()
+        self._cut_all(_reset)  # on which all tasks end
+        self._delay = 0.0
+        self._flow.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         await asyncio.sleep(0)  # in which the sockets are closed
 
-    async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
+    async def _serve(self, accepted: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=accepted)
         link = _Link([writer], lost=self._silent)
         self._links.add(link)
-        with suppress(OSError):
-            if self._cut:
-                self._cut(writer)
-                return
-            await self._flow.wait()
-            upstream, out = await asyncio.open_connection(
-                self._server_url.host, self._server_url.port or _PORTS[self._server_url.get_backend_name()]
-            )
-            link.writers.append(out)
-            await asyncio.gather(self._pump(reader, out, link), self._pump(upstream, writer, link, answers=True))
+        try:
+            await self._forward(reader, writer, link)
+        except OSError:
+            pass
+        finally:
+            self._links.discard(link)
+            for each in link.writers:
+                each.close()
+
+    async def _forward(self, reader: StreamReader, writer: StreamWriter, link: _Link) -> None:
+        if self._cut:
+            self._cut(writer)
+            return
+        await self._flow.wait()
+        upstream, out = await asyncio.open_connection(
+            self._server_url.host, self._server_url.port or _PORTS[self._server_url.get_backend_name()]
+        )
+        link.writers.append(out)
+        if self._cut:  # in the meantime
+            return
+        await asyncio.gather(self._pump(reader, out, link), self._pump(upstream, writer, link, answers=True))
 
     async def _pump(self, reader: StreamReader, writer: StreamWriter, link: _Link, *, answers: bool = False) -> None:
         with suppress(OSError):
