@@ -189,9 +189,9 @@ def _sqlite(url: URL, limits: Limits) -> Engines:
     if folder is not None:
         url = url.set(database=str(Path(folder.name) / "memory.db"))
     arguments = {"timeout": limits.statement_wait, "check_same_thread": False}
-    writer = create_engine(url, connect_args=arguments, **_pool(limits, 1))
-    readers = _pool(limits, limits.readers)
-    reader = create_engine(url, connect_args=arguments, paramstyle="named", **readers, **_AUTOCOMMIT)
+    options: dict[str, Any] = {"connect_args": arguments, "paramstyle": "named"}
+    writer = create_engine(url, **options, **_pool(limits, 1))
+    reader = create_engine(url, **options, **_pool(limits, limits.readers), **_AUTOCOMMIT)
 
     @event.listens_for(writer, "connect")
     @event.listens_for(reader, "connect")

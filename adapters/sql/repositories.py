@@ -1,14 +1,15 @@
 """The write side: entities, loaded and stored by a session."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Insert, Table, bindparam, exists, insert, or_, select
+from sqlalchemy import ColumnElement, Dialect, Insert, Table, bindparam, exists, insert, or_, select
 from sqlalchemy.orm import Session, class_mapper, make_transient_to_detached
 from sqlalchemy.orm.util import identity_key
-from sqlalchemy.sql.dml import ReturningInsert
 
+from adapters.sql.driver import Query, execute, query, wrapped
 from adapters.sql.errors import in_domain_terms
 from adapters.sql.tables import items, users
 from domain.errors import EmailTaken, ItemNotFound, UserNotFound
@@ -31,23 +32,46 @@ _OWNER = _given(items.c.owner_id)
 _ADD_ITEM = _insert_where(items, or_(_OWNER.is_(None), exists().where(users.c.id == _OWNER)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Insertion:
+    """One of these in the words of one database, and how its driver takes the values that are no plain ones."""
+
+    query: Query
+    returns: bool
+    columns: list[tuple[str, Callable[[Any], Any] | None]]
+
+
 @cache
-def _returning(statement: Insert) -> ReturningInsert[int]:
-    return statement.returning(statement.table.c.id)
+def _insertion(statement: Insert, dialect: Dialect) -> _Insertion:
+    returns = dialect.name == "postgresql"  # where a cursor does not know the id
+    columns = [column for column in statement.table.c if not column.primary_key]
+    return _Insertion(
+        query(statement.returning(statement.table.c.id) if returns else statement, dialect),
+        returns,
+        [(column.key, column.type.dialect_impl(dialect).bind_processor(dialect)) for column in columns],
+    )
 
 
 def _inserted(session: Session, statement: Insert, entity: User | Item) -> bool:
     """Run one of these; if a row was stored the entity has its id and is the session's.
 
-    A session's own ``add`` and ``flush`` end in the same state, after three times as long.
+    A session's own ``add`` and ``flush`` end in the same state, after four times as long.
     """
     connection = session.connection()
-    row = {column.key: getattr(entity, column.key) for column in statement.table.c if not column.primary_key}
-    if connection.dialect.name == "postgresql":
-        entity.id = connection.scalar(_returning(statement), row)
-    else:
-        result = connection.execute(statement, row)
-        entity.id = result.lastrowid if result.rowcount else None
+    insertion = _insertion(statement, connection.dialect)
+    values = ((name, getattr(entity, name), taken) for name, taken in insertion.columns)
+    row = {name: taken(value) if taken else value for name, value, taken in values}
+    try:
+        cursor = execute(insertion.query, connection.connection, row)
+        if insertion.returns:
+            entity.id = next((id for (id,) in cursor.fetchall()), None)
+        else:
+            entity.id = cursor.lastrowid if cursor.rowcount else None
+    except connection.dialect.loaded_dbapi.Error as error:
+        told = wrapped(error, connection.engine, connection.connection)
+        if told.connection_invalidated:
+            connection.invalidate(error)
+        raise told from error
     if entity.id is None:
         return False
     make_transient_to_detached(entity)

@@ -6,8 +6,9 @@ from functools import lru_cache
 from sqlalchemy import Engine, SelectBase
 
 from adapters.sql import asking
+from adapters.sql.driver import Query
 from adapters.sql.finding import count_of_items, page_of_items
-from adapters.sql.reader import Query, Reader, Row
+from adapters.sql.reader import Reader, Row
 from adapters.sql.statements import count_of_users, page_of_users, statements_for
 from service_layer.read_models import (
     ALL_ITEMS,
