@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -85,15 +86,39 @@ class Server:
 
 
 @contextmanager
-def running(contestant: Contestant, database_url: str, cores: Cores, workers: int = 1) -> Iterator[Server]:
+def running(contestant: Contestant, database_url: str, cores: Cores) -> Iterator[Server]:
     """Start it, and end it.
 
     :raises RuntimeError: it does not start; the message is what it said.
     """
     command = [sys.executable, "-m", "uvicorn", "--factory", contestant.app, "--app-dir", str(TOP)]
-    options = ["--host", "127.0.0.1", "--port", "0", "--no-access-log", "--workers", str(workers)]
+    options = ["--host", "127.0.0.1", "--port", "0", "--no-access-log"]
     with started([*command, *options], environment(database_url), cores) as (process, log):
-        yield Server(process, _port(process, log, workers))
+        yield Server(process, _port(process, log, ready=1))
+
+
+@contextmanager
+def serving(database_url: str, cores: Cores, workers: int) -> Iterator[Server]:
+    """Belongings as its own command starts it, when all workers are ready.
+
+    :raises RuntimeError: it does not start.
+    """
+    command = [belongings(), "serve", "--port", "0", "--workers", str(workers)]
+    with started(command, environment(database_url), cores) as (process, log):
+        server = Server(process, _port(process, log, ready=0))
+        server.settle()  # it listens before its workers are there
+        yield server
+
+
+def belongings() -> str:
+    """The command.
+
+    :raises RuntimeError: it is not installed.
+    """
+    command = shutil.which("belongings", path=Path(sys.executable).parent)
+    if command is None:
+        raise RuntimeError(f"there is no command `belongings` beside {sys.executable}")
+    return command
 
 
 @contextmanager
@@ -126,12 +151,12 @@ def port_in(log: Path) -> int | None:
     return int(found[1]) if found else None
 
 
-def _port(process: "subprocess.Popen[bytes]", log: Path, workers: int) -> int:
-    """The same, when all workers are ready."""
+def _port(process: "subprocess.Popen[bytes]", log: Path, *, ready: int) -> int:
+    """The same, when it says that so many are ready."""
     deadline = monotonic() + PATIENCE
     while monotonic() < deadline and process.poll() is None:
         port = port_in(log)
-        if port and log.read_text().count("Application startup complete") >= workers:
+        if port and log.read_text().count("Application startup complete") >= ready:
             return port
         sleep(0.02)
     raise RuntimeError(log.read_text() or "it did not start in time")

@@ -1,13 +1,10 @@
 """How long the command takes to start."""
 
 import os
-import shutil
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.client import HTTPConnection
-from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import monotonic, perf_counter, sleep
@@ -16,7 +13,7 @@ from benchmarks.contestants import BELONGINGS
 from benchmarks.data import Copies
 from benchmarks.markdown import table
 from benchmarks.scenarios import WrongAnswer
-from benchmarks.servers import PATIENCE, Cores, environment, port_in, started
+from benchmarks.servers import PATIENCE, Cores, belongings, environment, port_in, started
 
 _TIMES = 5
 
@@ -52,9 +49,7 @@ def measure(copies: Copies, cores: Cores, note: Callable[[str], object]) -> Meas
     :raises WrongAnswer: the service does not become ready.
     """
     measured: Measured = {"`belongings serve`, until `/health/ready` answers 200": [], "`belongings --help`": []}
-    command = shutil.which("belongings", path=Path(sys.executable).parent)
-    if command is None:
-        raise WrongAnswer(f"there is no command `belongings` beside {sys.executable}")
+    command = belongings()
     with copies.fresh(BELONGINGS.schema) as url:
         env = environment(url)
         for _ in range(1 + _TIMES):

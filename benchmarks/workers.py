@@ -13,13 +13,13 @@ from benchmarks.load import load, warm_up
 from benchmarks.markdown import filled_in, number, strong, table
 from benchmarks.medians import middle, ratio
 from benchmarks.scenarios import USER
-from benchmarks.servers import Cores, Server, running
+from benchmarks.servers import Cores, Server, serving
 
 _ROUNDS = 3
 
 _TEXT = """## Two workers
 
-Belongings on PostgreSQL with one worker and with two, reading <what>, <rounds> times in turn; medians.
+`belongings serve` on PostgreSQL with one worker and with two, reading <what>, <rounds> times in turn; medians.
 Nothing is pinned here: workers, PostgreSQL and the load share <cores>. One worker keeps one core busy at most and
 leaves the other one to the rest, which two workers have to share with it. All together kept <busy> cores busy with one
 worker, so this machine allows two workers **<most> × at most** of what one does, as long as an answer costs the same.
@@ -55,7 +55,7 @@ def measure(copies: Copies, cores: Cores, rounds: int, seconds: int, note: Calla
     with cores.shared() as unpinned:
         for round in range(min(rounds, _ROUNDS)):
             for workers, shares in measured.items():
-                with copies.fresh(BELONGINGS.schema) as url, running(BELONGINGS, url, unpinned, workers) as server:
+                with copies.fresh(BELONGINGS.schema) as url, serving(url, unpinned, workers) as server:
                     warm_up(USER, server.port)
                     now = _load(server, seconds)
                 shares.append(now)

@@ -98,7 +98,9 @@ def run(listener: socket.socket, settings: Settings, *, workers: int, reload: bo
 
     :raises SystemExit: it could not start.
     """
-    bounds = Bounds(head_wait=settings.head_wait, body_wait=settings.body_wait, connections=settings.connections)
+    bounds = Bounds(
+        head_wait=settings.head_wait, body_wait=settings.body_wait, connections=settings.connections, workers=workers
+    )
     config = uvicorn.Config(
         "entrypoints.api.app:create_app",
         factory=True,
