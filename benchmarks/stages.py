@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from dependency_injector import providers
 from fastapi import APIRouter, FastAPI, Response
-from pydantic_core import to_json
+from orjson import dumps
 from uvicorn import Config
 
 from adapters.sql.reader import Reader, Row
@@ -77,7 +77,7 @@ async def _spent(app: FastAPI, scenario: Scenario, use_case: Callable[[], Any]) 
             "lane, read": await spent_by_tasks(lambda: lanes.reading.run(use_case), times),
             "all": await spent_by_tasks(requests(app, paths), times),
             "read": spent_on_calls(use_case, times),
-            "json": spent_on_calls(lambda: to_json(content), times),
+            "json": spent_on_calls(lambda: dumps(content), times),
         }
         with patch.object(Reader, "rows", lambda *_, **__: rows):
             now["shape"] = spent_on_calls(use_case, times)

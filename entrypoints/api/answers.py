@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import Request, Response
-from pydantic_core import to_json
+from orjson import dumps
 
 from entrypoints.api.conditional import entity_tag, is_known
 from service_layer.read_models import ItemView, Page, UserView
@@ -16,12 +16,12 @@ _POSITION = ("limit", "skip", "offset", "after", "cursor")
 
 def answer(content: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Response:
     """Something that has no address of its own."""
-    return Response(to_json(content), media_type=_JSON)
+    return Response(dumps(content), media_type=_JSON)
 
 
 def shown(view: UserView | ItemView, request: Request) -> Response:
     """One thing, or 304 where the client has it already."""
-    body = to_json(view)
+    body = dumps(view)
     tag = entity_tag(body)
     if is_known(request, tag):
         return Response(status_code=304, headers={"ETag": tag})
@@ -30,7 +30,7 @@ def shown(view: UserView | ItemView, request: Request) -> Response:
 
 def changed(view: UserView | ItemView) -> Response:
     """One thing, as it is now."""
-    body = to_json(view)
+    body = dumps(view)
     return Response(body, headers={"ETag": entity_tag(body)}, media_type=_JSON)
 
 
@@ -58,7 +58,7 @@ def listed(
         headers["Link"] = f'<{request.scope["path"]}?limit={limit}&{following}{kept}>; rel="next"'
     if total is not None:
         headers |= {"X-Total-Count": str(total), "Preference-Applied": "count=exact"}
-    return Response(to_json(page.rows), headers=headers, media_type=_JSON)
+    return Response(dumps(page.rows), headers=headers, media_type=_JSON)
 
 
 def wants_count(request: Request) -> bool:

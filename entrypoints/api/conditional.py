@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import Any
 
 from fastapi import Request
-from pydantic_core import to_json
+from orjson import dumps
 
 _ENTITY_TAG = re.compile(r'(W/)?("[^"\s]*")')
 
@@ -31,4 +31,4 @@ def seen(request: Request) -> Callable[[Mapping[str, Any]], bool] | None:
     if not given or [each.strip() for each in given] == ["*"]:
         return None
     tags = {tag for weak, tag in _ENTITY_TAG.findall(", ".join(given)) if not weak}
-    return lambda view: entity_tag(to_json(view)) in tags
+    return lambda view: entity_tag(dumps(view)) in tags

@@ -6,6 +6,7 @@ from fastapi import APIRouter, FastAPI
 from pydantic import BaseModel
 
 from entrypoints.api.problems import MEDIA_TYPE, RETRY_AFTER, WORTH_ANOTHER_TRY, InvalidRequest, Problem
+from entrypoints.api.routes import DirectRoute
 from service_layer.read_models import ID_MAX
 
 KEY_PATTERN = r"^[!-~]{1,255}$"
@@ -134,6 +135,7 @@ def problems(*statuses: int) -> Responses:
 def router_for(name: str) -> APIRouter:
     """A router for the paths under ``/name``, in whose documentation an operation is called as its function is."""
     return APIRouter(
+        route_class=DirectRoute,
         prefix=f"/{name}",
         tags=[name],
         responses=problems(500, 503, 507),
