@@ -1,5 +1,6 @@
 """The database goes away, hangs or comes back dead: nobody waits for long, nothing is promised falsely, all resumes."""
 
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -220,7 +221,21 @@ def test_an_outage_is_told_in_time_and_over_when_it_is(behind: Behind, name: str
     check_outage(behind.make(**QUICK), behind.direct, behind.fault(name), seconds=2.1)
 
 
+@pytest.fixture
+def nothing_kept_of_the_log() -> Iterator[None]:
+    """An outage logs thousands of lines. Pytest keeps them with their tracebacks, and all that hangs on those: to look
+    through it for garbage took Python longer than a second."""
+    handlers = logging.getLogger().handlers
+    levels = [each.level for each in handlers]
+    for each in handlers:
+        each.setLevel(logging.CRITICAL + 1)
+    yield
+    for each, level in zip(handlers, levels, strict=True):
+        each.setLevel(level)
+
+
 @pytest.mark.long
+@pytest.mark.usefixtures("nothing_kept_of_the_log")
 @pytest.mark.parametrize("name", CUTS + HANGS)
 def test_a_long_outage_is_told_in_time_and_over_when_it_is(behind: Behind, name: str, figure: Figure) -> None:
     container = behind.make()
@@ -229,6 +244,7 @@ def test_a_long_outage_is_told_in_time_and_over_when_it_is(behind: Behind, name:
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("nothing_kept_of_the_log")
 @pytest.mark.parametrize("own_server", SERVERS, indirect=True)
 def test_a_server_that_is_suspended_is_told_of_in_time_and_resumes(
     own_server: OwnServer, own_database: str, figure: Figure
