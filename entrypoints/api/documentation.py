@@ -12,6 +12,9 @@ from service_layer.read_models import ID_MAX
 KEY_PATTERN = r"^[!-~]{1,255}$"
 """What an ``Idempotency-Key`` may be: visible ASCII."""
 
+_MERGE_PATCH = "application/merge-patch+json"
+"""What our PATCH does has a media type of its own (RFC 7396)."""
+
 Responses = dict[int | str, dict[str, Any]]
 
 _MEANINGS = {
@@ -36,6 +39,15 @@ def _header(description: str, **schema: Any) -> dict[str, Any]:
 
 _TAG = {"ETag": _header("Another one whenever the answer is another one.", example='"9f86d081884c7d659a2feaa0"')}
 _LOCATION = {"Location": _header("Where it can be read.")}
+_QUOTA = {
+    "RateLimit-Policy": _header(
+        "How many sign-ups your address has in how many seconds, where they are limited.",
+        example='"sign-ups";q=10;w=3600',
+    ),
+    "RateLimit": _header(
+        "How many of them are left, and in how many seconds all are there again.", example='"sign-ups";r=9;t=3600'
+    ),
+}
 _VERBS = ("read", "change", "remove")
 
 _SHOWN: Responses = {
@@ -89,7 +101,8 @@ def removes() -> dict[str, Any]:
 
 def creates(kind: str | None, *more: int) -> dict[str, Any]:
     """Of making something that has an address: ``user`` or ``item``; None where it has none."""
-    made: Responses = {200: {"headers": _LOCATION | _TAG, "links": _links(kind)}} if kind else {}
+    headers = _LOCATION | _TAG | (_QUOTA if 429 in more else {})
+    made: Responses = {200: {"headers": headers, "links": _links(kind)}} if kind else {}
     what = (
         "Your name for this request, such as a UUID. Send it again under the same name, and for 24 hours you get the "
         "first answer again, and nothing is done twice."
@@ -154,6 +167,9 @@ def document(app: FastAPI, *, password_min_length: int) -> None:
             for path in schema["paths"].values():
                 for operation in path.values():
                     _mark_problems(operation["responses"])
+                if "patch" in path:
+                    content = path["patch"]["requestBody"]["content"]
+                    content[_MERGE_PATCH] = content["application/json"]
             for kind in ("UserCreate", "UserUpdate"):
                 password = schema["components"]["schemas"][kind]["properties"]["password"]
                 password["minLength"] = password_min_length
@@ -178,4 +194,5 @@ def _mark_problems(responses: dict[str, Any]) -> None:
         if status >= "400":
             response["content"] = {MEDIA_TYPE: response["content"]["application/json"]}
         if int(status) in WORTH_ANOTHER_TRY:
-            response["headers"] = {"Retry-After": _header("Seconds to wait.", example=RETRY_AFTER)}
+            later = {"Retry-After": _header("Seconds to wait.", example=RETRY_AFTER)}
+            response["headers"] = later | (_QUOTA if status == "429" else {})

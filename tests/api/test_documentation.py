@@ -150,3 +150,23 @@ def test_pages_need_nothing_from_outside(client: TestClient, page: str, prefix: 
             assert (asset.status_code, bool(asset.content)) == (200, True), address
             if address.endswith(".css"):
                 assert not re.search(r"@import|url\(\s*[\"']?(https?:)?//", asset.text)
+
+
+def test_a_change_may_be_called_a_merge_patch(document: dict[str, Any], client: TestClient) -> None:
+    for path in ("/users/{user_id}", "/items/{item_id}"):
+        content = document["paths"][path]["patch"]["requestBody"]["content"]
+        assert content["application/merge-patch+json"] == content["application/json"]
+    id = client.post("/items/", json={"title": "Towel"}).json()["id"]
+    headers = {"Content-Type": "application/merge-patch+json"}
+    assert client.patch(f"/items/{id}", content=b'{"price": 12.5}', headers=headers).json()["price"] == 12.5
+
+
+def test_what_is_left_of_a_limit_is_in_the_answers_to_sign_ups(document: dict[str, Any]) -> None:
+    limited = {
+        (path, status)
+        for path, operations in document["paths"].items()
+        for operation in operations.values()
+        for status, response in operation["responses"].items()
+        if {"RateLimit", "RateLimit-Policy"} <= response.get("headers", {}).keys()
+    }
+    assert limited == {("/users/", "200"), ("/users/", "429")}
