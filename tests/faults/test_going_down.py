@@ -176,11 +176,18 @@ def restart(service: Service) -> list[int]:
     return before
 
 
-@pytest.mark.parametrize(("times", "pause"), [(1, 0.1), pytest.param(20, 0.05, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("kind", "times", "pause"),
+    [
+        ("postgresql", 1, 0.1),
+        pytest.param("postgresql", 20, 0.05, marks=pytest.mark.long),
+        pytest.param("mariadb", 20, 0.05, marks=pytest.mark.long),
+    ],
+)
 def test_workers_are_replaced_while_clients_are_served(
-    belongings: Belongings, databases: Databases, figure: Figure, times: int, pause: float
+    belongings: Belongings, databases: Databases, figure: Figure, kind: str, times: int, pause: float
 ) -> None:
-    url = migrated(databases, "postgresql")
+    url = migrated(databases, kind)
     service = belongings("--workers", "2", DATABASE_URL=url)
 
     async def replace() -> Load:
