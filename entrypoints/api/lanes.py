@@ -23,7 +23,7 @@ _TOGETHER = 32
 _WORK_ENDS_AT = 0.9
 """The part of a deadline after which the work itself gives up, so that it can still say what came of it."""
 
-_CHECK_DEADLINE = 0.9
+_CHECK_DEADLINE = 0.75
 """Seconds: whoever asks whether the database is there is told within one."""
 
 
