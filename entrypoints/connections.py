@@ -16,6 +16,8 @@ from entrypoints.parting import PartingConnection
 HEAD_LIMIT = 64 * 1024
 """Bytes of a request that are not its body: the line it begins with, its header, its trailer."""
 
+_TOO_LARGE = f"The header is larger than {HEAD_LIMIT // 1024} KiB"
+
 PIPELINE_LIMIT = 100
 """Requests that a client sends before it has the answer to the first; what is sent on top is not answered."""
 
@@ -57,6 +59,8 @@ class Connection(PartingConnection):
         self._timer: TimerHandle | None = None
         self._writing: TimerHandle | None = None
         self._in_body = False
+        self._too_large = False
+        self._refused = False  # behind an answer that is still to come; what else comes is thrown away
         self._whole = False  # whether a request has been received to its end, and nothing of another
         self._unused = 0  # bytes since the last piece of a body, or the last request
         self._body = 0
@@ -78,19 +82,24 @@ class Connection(PartingConnection):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         self._whole = False
         self._unused += len(data)
         super().data_received(data)
         if self._whole or self.transport.is_closing():
             return
         if self._unused > HEAD_LIMIT:
-            self._refuse(431, f"The header is larger than {HEAD_LIMIT // 1024} KiB")
+            self._refuse(431, _TOO_LARGE)
         elif self._timer is None:
             self._arm(self._bounds.body_wait if self._in_body else self._bounds.head_wait)
 
     def on_headers_complete(self) -> None:
         if self._timer:
             self._disarm()
+        self._too_large = len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_LIMIT
+        if self._too_large:  # and came in one piece
+            raise ValueError(_TOO_LARGE)
         self._in_body = True
         self._body = 0
         self._unused = 0
@@ -125,7 +134,10 @@ class Connection(PartingConnection):
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(400, "This is no HTTP request")
+        if self._too_large:
+            self._refuse(431, _TOO_LARGE)
+        else:
+            self._refuse(400, "This is no HTTP request")
 
     def _unsupported_upgrade_warning(self) -> None:
         """Say nothing: whoever asks for another protocol is answered in this one (RFC 9110 §7.8)."""
@@ -152,6 +164,7 @@ class Connection(PartingConnection):
             return
         if cycle is not None and not cycle.response_complete and (self.pipeline or not cycle.more_body):
             cycle.keep_alive = False  # the answers to what came before end the connection
+            self._refused = True
             return
         if not (cycle is not None and self._in_body and cycle.response_started):
             id = new_id()

@@ -29,7 +29,9 @@ def _insert_where(table: Table, condition: ColumnElement[bool]) -> Insert:
 
 _ADD_USER = _insert_where(users, ~exists().where(users.c.email_key == _given(users.c.email_key)))
 _OWNER = _given(items.c.owner_id)
-_ADD_ITEM = _insert_where(items, or_(_OWNER.is_(None), exists().where(users.c.id == _OWNER)))
+# Locked as by the foreign key, but refused without it: PostgreSQL would take nothing more in this transaction.
+_THE_OWNER = select(users.c.id).where(users.c.id == _OWNER).with_for_update(read=True, key_share=True)
+_ADD_ITEM = _insert_where(items, or_(_OWNER.is_(None), _THE_OWNER.exists()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ def _inserted(session: Session, statement: Insert, entity: User | Item) -> bool:
 
     A session's own ``add`` and ``flush`` end in the same state, after four times as long.
     """
+    entity.check()
     connection = session.connection()
     insertion = _insertion(statement, connection.dialect)
     values = ((name, getattr(entity, name), taken) for name, taken in insertion.columns)

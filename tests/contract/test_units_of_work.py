@@ -10,7 +10,7 @@ from domain.errors import EmailTaken, InvalidValue, ItemNotFound, StaleVersion, 
 from domain.items import Item
 from domain.users import User
 from service_layer.ports import Receipt
-from service_layer.read_models import PageRequest
+from service_layer.read_models import ItemFilter, PageRequest
 from tests.contract.stored import Units, stored_item, stored_user
 
 
@@ -335,6 +335,22 @@ def test_a_change_that_breaks_an_invariant_is_refused(unit_of_work: Units, field
         uow.commit()
     with unit_of_work() as uow:
         assert uow.items.get(item_id).version == 1
+
+
+def test_what_was_changed_before_it_was_added_is_looked_at_again(unit_of_work: Units) -> None:
+    item, user = Item(title="Towel"), User(email="a@example.com", hashed_password="x")
+    item.title = ""
+    with pytest.raises(InvalidValue), unit_of_work() as uow:
+        uow.items.add(item)
+    item.title = "SIEVE"
+    user.email = "B@example.com"
+    with unit_of_work() as uow:
+        uow.items.add(item)
+        uow.users.add(user)
+        uow.commit()
+    assert unit_of_work().views.count_items(ItemFilter(words=("sieve",))) == 1
+    with pytest.raises(EmailTaken):
+        stored_user(unit_of_work, "b@example.com")
 
 
 @pytest.mark.parametrize("change", [True, False])

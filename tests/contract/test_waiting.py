@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
+from time import sleep
 from typing import Any, cast
 
 import pytest
@@ -146,6 +147,7 @@ def after(units: Units, first: Act, second: Act, user: int, item: int) -> object
             first(uow, user, item)
             waiting = threads.submit(outcome, units(), begin, user, item)
             begun.wait(timeout=60)
+            sleep(0.02)  # in which it comes to wait, where it must
             uow.commit()
         return waiting.result()
 
@@ -181,6 +183,21 @@ def test_who_waits_for_what_is_removed_is_told_that_it_is_gone(
 ) -> None:
     user, item = stored_user(unit_of_work), stored_item(unit_of_work)
     assert after(unit_of_work, remove, act, user, item) is error
+
+
+def test_who_waits_for_a_user_who_is_removed_may_go_on_when_an_item_for_them_is_refused(unit_of_work: Units) -> None:
+    def add_two(uow: UnitOfWork, user: int, item: int) -> int:
+        refused = 0
+        for _ in range(2):
+            try:
+                add_item_for_user(uow, user, item)
+            except UserNotFound:
+                refused += 1
+        uow.items.add(Item(title="Spoon"))
+        return refused
+
+    assert after(unit_of_work, remove_user, add_two, stored_user(unit_of_work), 0) == 2
+    assert unit_of_work().views.count_items() == 1
 
 
 @pytest.mark.parametrize("act", [add_item_for_user, give_item_to_user])

@@ -1,9 +1,10 @@
 """Clients that send too slowly or too much: they are cut off, and others do not notice."""
 
 import json
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from itertools import repeat
 from pathlib import Path
 from threading import Event, Thread
@@ -85,10 +86,29 @@ def test_a_header_without_an_end_is_cut_off(impatient: Service) -> None:
             connection.sendall(begun)
             assert not send(connection, repeat(b"x" * 65_536, 10_000))
         assert resident(impatient.process) - before < GROWTH
-    with connect(impatient) as connection:
-        connection.sendall(GET[:-2] + b"X: ")
-        connection.sendall(b"x" * 65_600)
-        assert problem(rest(connection)) == 431
+    for pieces in (1, 2):
+        with connect(impatient) as connection:
+            head = GET[:-2] + b"X: " + b"x" * 65_600 + b"\r\n\r\n"
+            for n in range(pieces):
+                connection.sendall(head[n * 1000 : (n + 1) * 1000 if pieces > n + 1 else None])
+            assert problem(rest(connection)) == 431
+
+
+def test_a_header_without_an_end_is_not_kept_behind_a_request_that_has_no_answer_yet(tmp_path: Path) -> None:
+    with (
+        Service(tmp_path) as service,
+        closing(sqlite3.connect(tmp_path / "belongings.db", isolation_level=None)) as other,
+        connect(service) as connection,
+    ):
+        assert b" 200 OK" in say(service, GET[:-2] + b"Connection: close\r\n\r\n")
+        other.execute("BEGIN IMMEDIATE")
+        before = resident(service.process)
+        connection.sendall(POST + b'Content-Length: 18\r\n\r\n{"title": "Towel"}' + GET[:-2] + b"X: ")
+        assert send(connection, repeat(b"x" * 65_536, 800))
+        assert resident(service.process) - before < GROWTH
+        other.execute("ROLLBACK")
+        rest(connection)
+        assert other.execute("SELECT title FROM items").fetchall() == [("Towel",)]
 
 
 def test_a_body_without_an_end_is_cut_off(impatient: Service) -> None:
