@@ -211,8 +211,8 @@ class Lane:
 class Lanes:
     """The lanes of one process.
 
-    ``reading`` is as wide as there are connections for reads, ``writing`` as there are for writes,
-    and ``hashing`` as there are processors: a password takes one of them, and 19 MiB, for 20 ms.
+    ``reading`` and ``writing`` have so many threads each, or ``writing`` one where writers take turns, and
+    ``hashing`` as many as there are processors: a password takes one of them, and 19 MiB, for 20 ms.
     ``checking`` has a thread of its own, since it must tell that all the others wait.
 
     :param store: of which the lanes are; where it takes one writer at a time, writers that wait are kept together.

@@ -38,6 +38,9 @@ QUICK: dict[str, Any] = {"deadline": 3.0, "pool_wait": 2.0, "connect_wait": 1, "
 SLACK = 3.0
 """Seconds in which a busy machine gets round to it."""
 
+LITTLE_SLACK = 0.25
+"""The same of a machine with nothing else to do, on which the long forms want to be run."""
+
 CUTS = ["drop", "reset", "refuse"]
 HANGS = ["stall", "swallow"]
 
@@ -164,7 +167,9 @@ async def outage(container: SqlContainer, fault: Fault, seconds: float) -> tuple
     return clients, [began, ended, over]
 
 
-def check_outage(container: SqlContainer, direct: SqlContainer, fault: Fault, *, seconds: float) -> str:
+def check_outage(
+    container: SqlContainer, direct: SqlContainer, fault: Fault, *, seconds: float, slack: float = LITTLE_SLACK
+) -> str:
     """What is promised of an outage holds; the figures.
 
     :param direct: what sees the same database from elsewhere; it is empty, and is left so.
@@ -176,17 +181,17 @@ def check_outage(container: SqlContainer, direct: SqlContainer, fault: Fault, *,
     assert {each.status for each in asked} == {200, 503}
     refused = [each for each in asked + clients.ready if each.status == 503]
     assert {each.retry_after for each in refused} == {"1"}
-    assert max(each.took for each in asked) <= deadline + SLACK
-    assert [each for each in refused if not began - SLACK <= each.told <= over + deadline + SLACK] == []
+    assert max(each.took for each in asked) <= deadline + slack
+    assert [each for each in refused if not began - slack <= each.told <= over + deadline + slack] == []
     if fault.cuts:
-        assert [each for each in refused if each.asked > ended + SLACK] == []
+        assert [each for each in refused if each.asked > ended + slack] == []
 
     assert {each.status for each in clients.live} == {200}
-    assert max(each.took for each in clients.live) <= SLACK
+    assert max(each.took for each in clients.live) <= slack
     meanwhile = [each for each in clients.ready if each.asked >= began and each.told <= ended]
     assert {each.status for each in meanwhile} == {503}
-    assert max(each.took for each in clients.ready) <= 1 + SLACK
-    assert over - ended <= 5 + SLACK
+    assert max(each.took for each in clients.ready) <= 1 + slack
+    assert over - ended <= 5 + slack
 
     kept = titles(direct)
     acknowledged = {each.title for each in clients.writes if each.status == 200}
@@ -218,7 +223,7 @@ def titles(container: SqlContainer) -> Counter[str | None]:
 
 @pytest.mark.parametrize("name", ["refuse", "swallow"])
 def test_an_outage_is_told_in_time_and_over_when_it_is(behind: Behind, name: str) -> None:
-    check_outage(behind.make(**QUICK), behind.direct, behind.fault(name), seconds=2.1)
+    check_outage(behind.make(**QUICK), behind.direct, behind.fault(name), seconds=2.1, slack=SLACK)
 
 
 @pytest.fixture
