@@ -6,6 +6,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from time import monotonic, sleep
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import anyio
 import pytest
@@ -18,14 +19,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.in_memory import InMemoryStore, InMemoryUnitOfWork
 from adapters.in_memory_views import InMemoryViews, State
+from adapters.sql.engines import parse_url
+from adapters.sql.migrations import migrate
 from entrypoints.api.app import create_app
 from entrypoints.api.lanes import Lanes
 from entrypoints.container import Container, SqlContainer, build_container
 from entrypoints.settings import Settings
 from tests.conftest import Databases, QuickHasher
 from tests.databases import ALL
-from tests.faults.conftest import Figure
+from tests.faults.conftest import Belongings, Figure
 from tests.faults.proxy import Proxy
+from tests.faults.raw import GET, connect
 from tests.serving import served
 
 QUERY_TAKES = 0.1
@@ -223,3 +227,30 @@ def test_200_clients_that_keep_coming_are_served_or_told_in_time_and_leave_nothi
     slow: MakeSlow, figure: Figure
 ) -> None:
     figure(check_overrun(slow(threads=5), 200, 10))
+
+
+@pytest.mark.long
+def test_connections_that_come_at_once_are_shared_among_workers(
+    belongings: Belongings, databases: Databases, figure: Figure
+) -> None:
+    url = databases.empty("postgresql")
+    migrate(parse_url(url))
+    service = belongings("--workers", "2", DATABASE_URL=url)
+    port = urlsplit(service.url).port
+
+    def burst() -> int:
+        """How many of sixteen connections the worker with fewer of them has."""
+        with ExitStack() as stack:
+            for connection in [stack.enter_context(connect(service)) for _ in range(16)]:
+                connection.sendall(GET)
+                assert connection.recv(65_536).startswith(b"HTTP/1.1 200 OK")
+            return min(
+                sum(each.laddr.port == port and each.status == "ESTABLISHED" for each in worker.net_connections("tcp"))
+                for worker in service.workers
+            )
+
+    while not burst():  # until both are there
+        sleep(0.5)
+    fewest = [burst() for _ in range(20)]
+    figure(f"20 times 16 connections, of which the worker with fewer had {min(fewest)} to {max(fewest)}")
+    assert min(fewest) >= 2
