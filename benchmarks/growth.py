@@ -27,15 +27,15 @@ _SORTS = ("id", "-id", "title", "-title", "price", "-price")
 _FIRST, _LAST = "first page", "last page"
 
 _PAGE = 100
-_ROUNDS = 3
+_ROUNDS = 5
 _SECONDS = 1
 
 _TEXT = """## As data grow
 
 Belongings alone with <sizes> items, <each> to a user. The first page of 100 is measured, and the
 last one, which is reached by the `Link` to it. A row's time is that of an answer, by the rate at <connections> clients,
-divided by 100. Ratios are those to <least> items. The sizes took turns, <rounds> times for <seconds> s each. Memory is
-what was resident after that.
+divided by 100. The sizes took turns, <rounds> times for <seconds> s each. Ratios are those to <least> items, of what
+was measured one right after the other; figures are medians, and so are ratios. Memory is what was resident after that.
 """
 
 _SORTED_TEXT = """### In every order
@@ -69,8 +69,8 @@ def measure(kind: str, copies: Copies, cores: Cores, rounds: int, note: Callable
                 ends = {sort: _pages(server.port, size, sort=sort) for sort in _SORTS}
             note(f"{kind}: filled with {size:,} items")
         for round in range(min(rounds, _ROUNDS)):
-            for size, (server, pages) in servers.items():
-                for page in pages:
+            for same in zip(*(pages for _, pages in servers.values()), strict=True):
+                for (size, (server, _)), page in zip(servers.items(), same, strict=True):
                     spent = _spent(page, server.port, warm=round > 0)
                     growth.spent.setdefault((page.title, size), []).append(spent)
                     note(f"{kind}, round {round + 1}: {size:,} items: {page.title}: {spent:.1f} µs a row")
@@ -131,9 +131,9 @@ def section(grown: Mapping[str, Growth]) -> str:
     rows = [["", f"{least:,} items", *(cell for size in others for cell in (f"{size:,}", "times"))]]
     for database, growth in grown.items():
         for title in dict.fromkeys(title for title, _ in growth.spent):
-            spent = [middle(growth.spent[title, size]) for size in SIZES]
+            spent = [growth.spent[title, size] for size in SIZES]
             rows.append([f"{database}: {title}, µs a row", *_columns(spent, ",.1f")])
-        rows.append([f"{database}: memory, MiB", *_columns([growth.memory[size] for size in SIZES], ",.0f")])
+        rows.append([f"{database}: memory, MiB", *_columns([[growth.memory[size]] for size in SIZES], ",.0f")])
     text = filled_in(
         _TEXT,
         sizes=" / ".join(f"{size:,}" for size in SIZES),
@@ -151,15 +151,16 @@ def _by_sort(grown: Mapping[str, Growth]) -> list[list[str]]:
     rows = [["", "sort", _FIRST, _LAST, "times"]]
     for database, growth in grown.items():
         for sort in _SORTS:
-            first, last = (middle(growth.sorted[sort, page]) for page in (_FIRST, _LAST))
-            times = strong(number(ratio(last, first), ".2f", " ×"))
-            rows.append([database, f"`{sort}`", number(first, ",.1f"), number(last, ",.1f"), times])
+            turns = [growth.sorted[sort, page] for page in (_FIRST, _LAST)]
+            rows.append([database, f"`{sort}`", *_columns(turns, ",.1f")])
     return rows
 
 
-def _columns(values: list[float], form: str) -> list[str]:
-    least, *others = values
-    columns = [number(least, form)]
-    for value in others:
-        columns += [number(value, form), strong(number(ratio(value, least), ".2f", " ×"))]
+def _columns(turns: list[list[float]], form: str) -> list[str]:
+    """What was measured in each turn of several, and how many times that of the first it was."""
+    least, *others = turns
+    columns = [number(middle(least), form)]
+    for values in others:
+        times = middle(map(ratio, values, least))
+        columns += [number(middle(values), form), strong(number(times, ".2f", " ×"))]
     return columns
