@@ -118,8 +118,11 @@ def run(listener: socket.socket, settings: Settings, *, workers: int, reload: bo
         forwarded_allow_ips=[str(each) for each in settings.trusted_proxies or ()],
         root_path=settings.root_path or "",
     )
-    config.get_loop_factory()  # loads it now: while its own coroutine waits for that, Ctrl-C would leave a warning
     server = uvicorn.Server(config)
+    if not config.should_reload and workers == 1:
+        # Python's own handler raises an error wherever it happens to be; where that is lost nothing would end
+        signal.signal(signal.SIGINT, lambda *_: setattr(server, "should_exit", True))
+    config.get_loop_factory()  # loads it now: while its own coroutine waits for that, Ctrl-C would leave a warning
     if config.should_reload:
         ChangeReload(config, target=server.run, sockets=[listener]).run()
     elif workers > 1:

@@ -1,12 +1,14 @@
 """Where the service listens, with which certificate, and where it refuses to."""
 
+import signal
 import socket
 from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from uvicorn import Server
 
-from entrypoints.serving import CannotServe, check_tls, find_address, listen
+from entrypoints.serving import CannotServe, check_tls, find_address, listen, run
 from entrypoints.settings import Settings
 from tests.certificates import make_certificate
 
@@ -80,3 +82,22 @@ def test_files_that_do_not_fit_are_one_clear_line(
     with pytest.raises(CannotServe) as refusal:
         check_tls(Settings(**{name: str(tmp_path / file) for name, file in files.items() if file}))  # type: ignore[arg-type]  # by name
     assert str(refusal.value) == said
+
+
+def test_an_interrupt_during_the_start_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+
+    def start(server: Server, sockets: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        seen.append(server.should_exit)
+        server.started = True
+
+    monkeypatch.setattr(Server, "run", start)
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            run(listener, Settings(), workers=1, reload=False)
+    finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
+    assert seen == [True]
