@@ -12,7 +12,7 @@ from entrypoints.container import build_container
 from entrypoints.settings import Settings, variable
 
 TOP = Path(__file__).parents[2]
-PAGES = [*TOP.glob("*.md"), *(TOP / "docs").rglob("*.md"), *(TOP / "tests").rglob("*.md")]
+PAGES = [*TOP.glob("*.md"), *(page for folder in ("docs", "tests", "examples") for page in (TOP / folder).rglob("*.md"))]
 RECORDS = sorted(path.name for path in (TOP / "docs/decisions").glob("[0-9]*.md"))
 
 
@@ -20,10 +20,20 @@ def text(page: str) -> str:
     return (TOP / page).read_text()
 
 
+def leads_somewhere(link: str, page: Path) -> bool:
+    """Whether there is such a file, and such a heading in it by the name that GitHub gives it."""
+    path, _, name = link.partition("#")
+    target = page.parent / path if path else page
+    if not target.exists():
+        return False
+    headings = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE) if name else []
+    return not name or name in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(TOP).as_posix())
-def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
-    links = re.findall(r"\]\(([^)#:]+)\)", page.read_text())
-    assert [link for link in links if not (page.parent / link).exists()] == []
+def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^):]+)\)", page.read_text())
+    assert [link for link in links if not leads_somewhere(link, page)] == []
 
 
 def test_operators_can_look_up_every_setting_and_its_default() -> None:
