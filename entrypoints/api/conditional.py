@@ -8,7 +8,10 @@ from typing import Any
 from fastapi import Request
 from orjson import dumps
 
-_ENTITY_TAG = re.compile(r'(W/)?("[^"\s]*")')
+_TAG = r'(?:W/)?"[!#-~\x80-\xff]*"'
+_TAGS = re.compile(_TAG)
+_LIST = re.compile(rf"[ \t,]*{_TAG}(?:[ \t]*,[ \t,]*{_TAG})*[ \t,]*")
+"""A list may have empty elements (RFC 9110 §5.6.1)."""
 
 
 def entity_tag(body: bytes) -> str:
@@ -18,17 +21,22 @@ def entity_tag(body: bytes) -> str:
 
 def is_known(request: Request, tag: str) -> bool:
     """Whether the client has this answer already, by ``If-None-Match``; whether a tag is weak does not matter."""
-    given = ", ".join(request.headers.getlist("If-None-Match"))
-    return given.strip() == "*" or any(known == tag for _, known in _ENTITY_TAG.findall(given))
+    given = request.headers.getlist("If-None-Match")
+    return bool(given) and _names(given, tag, f"W/{tag}")
 
 
 def seen(request: Request) -> Callable[[Mapping[str, Any]], bool] | None:
     """What tells whether something is still as the client saw it, by ``If-Match``; None where it does not ask.
 
-    Weak tags never match, nor does what is no tag.
+    Weak tags never match.
     """
     given = request.headers.getlist("If-Match")
-    if not given or [each.strip() for each in given] == ["*"]:
-        return None
-    tags = {tag for weak, tag in _ENTITY_TAG.findall(", ".join(given)) if not weak}
-    return lambda view: entity_tag(dumps(view)) in tags
+    return (lambda view: _names(given, entity_tag(dumps(view)))) if given else None
+
+
+def _names(given: list[str], *tags: str) -> bool:
+    """Whether one of these tags is in the lines of a header, or ``*`` is all they say; what is no list names none."""
+    value = ", ".join(given)
+    if value.strip(" \t") == "*":
+        return True
+    return _LIST.fullmatch(value) is not None and not set(tags).isdisjoint(_TAGS.findall(value))

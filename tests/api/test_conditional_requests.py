@@ -9,6 +9,20 @@ from tests.api.problems import expect_problem
 
 CHANGES: dict[str, dict[str, object]] = {"users": {"is_active": False}, "items": {"title": "Sieve"}}
 every_kind = pytest.mark.parametrize("kind", ["users", "items"])
+NO_LISTS = [
+    "{tag}junk",
+    "junk{tag}",
+    '"x, {tag}, y"',
+    '{tag} "x"',
+    "{tag}, x",
+    '"x", *',
+    "{tag}, *",
+    "w/{tag}",
+    "{tag}\xa0",
+]
+"""Of entity tags; the right one is in each of them."""
+
+LISTS = ["{tag}", '"x", {tag}', ' "x" ,{tag}, W/"y"', ", ,{tag}\t,,", '"a,b",{tag}']
 
 
 @pytest.fixture
@@ -51,7 +65,7 @@ def test_the_tag_of_a_user_changes_with_their_items(client: TestClient, paths: d
 
 
 @every_kind
-@pytest.mark.parametrize("given", ["{tag}", "W/{tag}", '"x", {tag}', "*", ' "x" ,{tag}, "y"'])
+@pytest.mark.parametrize("given", [*LISTS, "W/{tag}", "*", " *\t"])
 def test_what_the_client_has_is_not_sent_again(
     client: TestClient, paths: dict[str, str], kind: str, given: str
 ) -> None:
@@ -63,11 +77,13 @@ def test_what_the_client_has_is_not_sent_again(
 
 
 @every_kind
-@pytest.mark.parametrize("given", ['"x"', "nonsense", ""])
+@pytest.mark.parametrize("given", ['"x"', "nonsense", "", *NO_LISTS])
 def test_what_the_client_does_not_have_is_sent(
     client: TestClient, paths: dict[str, str], kind: str, given: str
 ) -> None:
-    assert client.get(paths[kind], headers={"If-None-Match": given}).status_code == 200
+    tag = client.get(paths[kind]).headers["ETag"]
+    headers = [(b"If-None-Match", given.format(tag=tag).encode("latin-1"))]
+    assert client.get(paths[kind], headers=headers).status_code == 200
 
 
 @every_kind
@@ -77,6 +93,8 @@ def test_tags_may_come_in_several_lines(client: TestClient, paths: dict[str, str
     assert client.get(paths[kind], headers=headers).status_code == 304
     headers = [("If-Match", '"x"'), ("If-Match", tag)]
     assert client.patch(paths[kind], json=CHANGES[kind], headers=headers).status_code == 200
+    headers = [("If-Match", client.get(paths[kind]).headers["ETag"]), ("If-Match", "nonsense")]
+    expect_problem(client.delete(paths[kind], headers=headers), 412, "changed-meanwhile")
 
 
 @every_kind
@@ -87,14 +105,15 @@ def test_what_was_changed_since_it_was_seen_is_not_overwritten(
     client.patch(paths[kind], json=CHANGES[kind])
     now = client.get(paths[kind])
     for method, body in (("PATCH", CHANGES[kind]), ("DELETE", None)):
-        for stale in (seen, '"x"', f"W/{now.headers['ETag']}", "nonsense", ""):
-            answer = client.request(method, paths[kind], json=body, headers={"If-Match": stale})
+        for stale in (seen, '"x"', "W/{tag}", "nonsense", "", *NO_LISTS):
+            given = stale.format(tag=now.headers["ETag"]).encode("latin-1")
+            answer = client.request(method, paths[kind], json=body, headers=[(b"If-Match", given)])
             expect_problem(answer, 412, "changed-meanwhile")
     assert client.get(paths[kind]).text == now.text
 
 
 @every_kind
-@pytest.mark.parametrize("given", ["{tag}", '"x", {tag}', "*"])
+@pytest.mark.parametrize("given", [*LISTS, "*", " *\t"])
 def test_what_is_as_it_was_seen_can_be_changed_and_removed(
     client: TestClient, paths: dict[str, str], kind: str, given: str
 ) -> None:
