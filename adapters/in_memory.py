@@ -137,8 +137,11 @@ class _Repository(ABC, Generic[Entity]):
     def forget(self) -> None:
         self.held.clear()
 
-    def store(self, entity: Entity) -> None:
+    def add(self, entity: Entity) -> None:
         self.unit.begin()
+        self.unit.flush()
+        entity.check()
+        self.allow(entity)
         entity.id = next(self.ids)
         self._write(entity)
 
@@ -182,12 +185,6 @@ class _Repository(ABC, Generic[Entity]):
 
 
 class InMemoryUserRepository(_Repository[User]):
-    def add(self, user: User) -> None:
-        self.unit.begin()
-        self.unit.flush()
-        self.allow(user)
-        self.store(user)
-
     def get(self, user_id: int) -> User:
         user = self.find(user_id)
         if user is None:
@@ -207,12 +204,6 @@ class InMemoryUserRepository(_Repository[User]):
 
 
 class InMemoryItemRepository(_Repository[Item]):
-    def add(self, item: Item) -> None:
-        self.unit.begin()
-        self.unit.flush()
-        self.allow(item)
-        self.store(item)
-
     def get(self, item_id: int) -> Item:
         item = self.find(item_id)
         if item is None:
@@ -240,11 +231,11 @@ class InMemoryReceipts:
     def get(self, key: str, *, now: int) -> Receipt | None:
         self.unit.begin()
         receipt = self.rows.get(key)
-        return receipt if receipt and receipt.expires > now else None
+        return receipt if receipt and receipt.expires_at > now else None
 
     def add(self, receipt: Receipt, *, now: int) -> None:
         if self.get(receipt.key, now=now):
             raise IdempotencyKeyInUse
         self.unit.flush()
-        self.rows = {key: kept for key, kept in self.rows.items() if kept.expires > now}
+        self.rows = {key: kept for key, kept in self.rows.items() if kept.expires_at > now}
         self.rows[receipt.key] = receipt

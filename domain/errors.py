@@ -118,9 +118,7 @@ class StorageFull(StorageUnavailable):
 class SchemaMismatch(BelongingsError):
     """The database's schema is not the one this code was written for; the message says what to do."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.message = reason
+    __str__ = Exception.__str__
 
 
 class SchemaNewer(SchemaMismatch):

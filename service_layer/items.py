@@ -1,6 +1,7 @@
 """What can be done with items."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import TypedDict
 
@@ -95,17 +96,18 @@ def read_item(uow: UnitOfWork, item_id: int) -> ItemView:
     return item
 
 
-def list_items(uow: UnitOfWork, page: PageRequest, wanted: ItemFilter = ALL_ITEMS) -> Page[ItemView]:
-    """The items that are wanted, in the order that is wanted."""
-    return uow.views.items(page, wanted)
+def list_items(
+    uow: UnitOfWork, page: PageRequest, wanted: ItemFilter = ALL_ITEMS, *, counted: bool = False
+) -> Page[ItemView]:
+    """The items that are wanted, in the order that is wanted.
+
+    :param counted: whether to count them all, right after the page was read.
+    """
+    found = uow.views.items(page, wanted)
+    return replace(found, total=uow.views.count_items(wanted)) if counted else found
 
 
-def count_items(uow: UnitOfWork, wanted: ItemFilter = ALL_ITEMS) -> int:
-    """How many items are wanted."""
-    return uow.views.count_items(wanted)
-
-
-def list_user_items(uow: UnitOfWork, user_id: int, page: PageRequest) -> Page[ItemView]:
+def list_user_items(uow: UnitOfWork, user_id: int, page: PageRequest, *, counted: bool = False) -> Page[ItemView]:
     """One user's items, in id order.
 
     :raises UserNotFound: no user has this id.
@@ -113,7 +115,7 @@ def list_user_items(uow: UnitOfWork, user_id: int, page: PageRequest) -> Page[It
     items = uow.views.user_items(user_id, page)
     if items is None:
         raise UserNotFound
-    return items
+    return replace(items, total=uow.views.count_items(ItemFilter(owner=user_id))) if counted else items
 
 
 def change_item(uow: UnitOfWork, item_id: int, changes: ItemChanges, *, seen: Seen | None = None) -> ItemView:

@@ -61,9 +61,7 @@ class ItemRepository(Protocol):
         """
 
     def owned_by(self, user_id: int, limit: int) -> Sequence[Item]:
-        """The first items of a user, in id order, as this unit of work has them; each as from ``get``, but not
-        kept from others.
-        """
+        """The first items of a user, in id order, as this unit of work has them; each as from ``get``."""
 
     def remove(self, item: Item) -> None:
         """Remove an item that this unit of work got or added."""
@@ -76,13 +74,13 @@ class Receipt:
     :param key: 1 … 255 characters.
     :param fingerprint: what the request was, up to 255 characters.
     :param answer: JSON, of any length.
-    :param expires: when it is forgotten, in seconds since 1970.
+    :param expires_at: when it is forgotten, in seconds since 1970.
     """
 
     key: str
     fingerprint: str
     answer: str
-    expires: int
+    expires_at: int
 
 
 class Receipts(Protocol):

@@ -111,10 +111,12 @@ class Page(Generic[Row]):
 
     :param rows: in the order that was asked for, at most as many as were asked for.
     :param more: whether the list goes on behind them.
+    :param total: how many rows all pages have together, where they were counted.
     """
 
     rows: Sequence[Row]
     more: bool
+    total: int | None = None
 
     @classmethod
     def cut(cls, rows: Sequence[Row], limit: int) -> "Page[Row]":

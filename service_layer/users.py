@@ -1,6 +1,7 @@
 """What can be done with users."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypedDict
 
 from domain.errors import StaleVersion, UserNotFound
@@ -70,14 +71,15 @@ def read_user(uow: UnitOfWork, user_id: int) -> UserView:
     return user
 
 
-def list_users(uow: UnitOfWork, page: PageRequest, wanted: UserFilter = ALL_USERS) -> Page[UserView]:
-    """The users that are wanted, in id order."""
-    return uow.views.users(page, wanted)
+def list_users(
+    uow: UnitOfWork, page: PageRequest, wanted: UserFilter = ALL_USERS, *, counted: bool = False
+) -> Page[UserView]:
+    """The users that are wanted, in id order.
 
-
-def count_users(uow: UnitOfWork, wanted: UserFilter = ALL_USERS) -> int:
-    """How many users are wanted."""
-    return uow.views.count_users(wanted)
+    :param counted: whether to count them all, right after the page was read.
+    """
+    found = uow.views.users(page, wanted)
+    return replace(found, total=uow.views.count_users(wanted)) if counted else found
 
 
 def change_user(
@@ -117,13 +119,17 @@ def remove_user(uow: UnitOfWork, user_id: int, *, seen: Seen | None = None) -> N
     """
     with uow:
         user = uow.users.get(user_id)
-        _expected(uow, user, seen)
+        if seen:
+            _expected(uow, user, seen)
         uow.users.remove(user)
         uow.commit()
 
 
 def _expected(uow: UnitOfWork, user: User, seen: Seen | None) -> UserView:
-    """A user whom this unit of work has, so that nobody else can change them."""
+    """The user as they would be shown; nobody else can change what is shown until this unit of work ends.
+
+    :raises StaleVersion: they are not as they were seen.
+    """
     view = user_view(user, [item_view(item) for item in uow.items.owned_by(stored_id(user), EMBEDDED_ITEMS)])
     if seen and not seen(view):
         raise StaleVersion

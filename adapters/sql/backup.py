@@ -26,9 +26,7 @@ Progress = Callable[[str, int, int], object]
 class BackupFailed(BelongingsError):
     """Nothing is there that was not there before, and nothing has changed; the message says why."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.message = reason
+    __str__ = Exception.__str__
 
 
 @dataclass(frozen=True, slots=True)

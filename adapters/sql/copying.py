@@ -33,9 +33,7 @@ Progress = Callable[[str, int, int], object]
 class CannotCopy(BelongingsError):
     """The target has no row more than before, unless it went away during the commit; the message says why."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.message = reason
+    __str__ = Exception.__str__
 
 
 def copy(source: URL, target: URL, progress: Progress) -> tuple[int, int]:

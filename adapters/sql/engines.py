@@ -146,7 +146,7 @@ def _pool(limits: Limits, size: int) -> dict[str, Any]:
 
 def _server_arguments(url: URL, limits: Limits) -> dict[str, Any]:
     wait, end = limits.statement_wait, ceil(limits.deadline)
-    lock = max(1, wait - 1)  # so that a lock is told from a statement that is slow by itself
+    lock = max(1, wait - 1)  # so that a lock is told from a statement that is slow by itself, from 2 s on
     if url.get_backend_name() == "postgresql":
         arguments: dict[str, Any] = {
             "connect_timeout": limits.connect_wait,

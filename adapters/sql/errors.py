@@ -26,13 +26,14 @@ def in_domain_terms() -> Iterator[None]:
         if _is_full(error.orig):
             raise StorageFull(first_line(error.orig)) from error
         unavailable = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
-        if unavailable or getattr(error.orig, "sqlstate", None) in _NO_SUCH_TABLE_OR_COLUMN:
+        if unavailable or getattr(error.orig, "sqlstate", None) in _UNUSABLE:
             raise StorageUnavailable(first_line(error.orig)) from error
         raise
 
 
-_NO_SUCH_TABLE_OR_COLUMN = ("42P01", "42703", "42S02", "42S22")
-"""Of PostgreSQL and of MariaDB: it is not migrated yet. SQLite says so by an OperationalError."""
+_UNUSABLE = ("25006", "42P01", "42703", "42S02", "42S22")
+"""PostgreSQL is a standby that takes no changes; a table or column is not there, of PostgreSQL and of MariaDB.
+SQLite says so by an OperationalError."""
 
 
 _FULL = (sqlite3.SQLITE_FULL, "53100", 1021, 1114)

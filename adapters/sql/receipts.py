@@ -1,5 +1,7 @@
 """What was answered to requests that may come again, in the transaction that did what it tells of."""
 
+from dataclasses import asdict
+
 from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
@@ -39,18 +41,12 @@ class SqlAlchemyReceipts:
         return None if row is None else Receipt(*row)
 
     def add(self, receipt: Receipt, *, now: int) -> None:
-        row = {
-            "key": receipt.key,
-            "fingerprint": receipt.fingerprint,
-            "answer": receipt.answer,
-            "expires_at": receipt.expires,
-        }
         with in_domain_terms():
             self._session.flush()
             connection = self._session.connection()
             try:
                 connection.execute(_REPLACE, {"wanted": receipt.key, "now": now})
-                connection.execute(_ADD, row)
+                connection.execute(_ADD, asdict(receipt))
             except IntegrityError as error:  # its key is all that such a row can violate
                 raise IdempotencyKeyInUse from error
             except OperationalError as error:

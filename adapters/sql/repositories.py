@@ -152,7 +152,7 @@ class SqlAlchemyItemRepository:
     def owned_by(self, user_id: int, limit: int) -> Sequence[Item]:
         with in_domain_terms():
             self._session.flush()
-            owned = select(Item).where(items.c.owner_id == user_id).order_by(items.c.id).limit(limit)
+            owned = select(Item).where(items.c.owner_id == user_id).order_by(items.c.id).limit(limit).with_for_update()
             found = self._session.scalars(owned).all()
         self._held.extend(found)
         return found

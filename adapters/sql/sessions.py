@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from adapters.sql.engines import has_transaction
 from adapters.sql.errors import in_domain_terms
+from adapters.sql.tables import map_domain
 from domain.errors import StorageUnavailable
 
 
@@ -16,6 +17,7 @@ class Sessions:
     """:param writer: what they write through."""
 
     def __init__(self, writer: Engine) -> None:
+        map_domain()
         self._writer = writer
         self._thread = local()
 

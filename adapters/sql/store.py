@@ -15,7 +15,6 @@ from adapters.sql.process_lock import ProcessLock, needs_one_process
 from adapters.sql.reader import again_if_disconnected
 from adapters.sql.schema import current_revision, expect_current
 from adapters.sql.sessions import Sessions
-from adapters.sql.tables import map_domain
 from domain.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
 from service_layer.ports import ConnectionUse, Migration
 
@@ -27,7 +26,6 @@ class SqlStore:
     """Maps the domain, and knows whether the database can be used."""
 
     def __init__(self, url: URL, engines: Engines, sessions: Sessions) -> None:
-        map_domain()
         self._url = url
         self._engines = engines
         self._sessions = sessions

@@ -63,10 +63,9 @@ def map_domain() -> None:
         class_mapper(User)
     except UnmappedClassError:
         mapping = registry(metadata=metadata)
-        mapping.map_imperatively(User, users, version_id_col=users.c.version)
-        mapping.map_imperatively(Item, items, version_id_col=items.c.version)
-        event.listen(User, "before_update", _check)
-        event.listen(Item, "before_update", _check)
+        for kind, table in ((User, users), (Item, items)):
+            mapping.map_imperatively(kind, table, version_id_col=table.c.version)
+            event.listen(kind, "before_update", _check)
 
 
 def _check(_mapper: object, _connection: object, entity: User | Item) -> None:

@@ -8,6 +8,7 @@ from fastapi import Request, Response
 from orjson import dumps
 
 from entrypoints.api.conditional import entity_tag, is_known
+from entrypoints.api.queries import WantedPage
 from service_layer.read_models import ItemView, Page, UserView
 
 _JSON = "application/json"
@@ -41,23 +42,19 @@ def created(view: UserView | ItemView, path: str, request: Request) -> Response:
     return response
 
 
-def listed(
-    page: Page[UserView] | Page[ItemView], limit: int, following: str | None, total: int | None, request: Request
-) -> Response:
-    """A plain JSON list, and in ``Link`` the next page while there is one (RFC 8288).
-
-    :param following: what the next page has in its query to begin behind this one.
-    :param total: how many rows all pages have together, where it was counted (RFC 7240 §3).
-    """
+def listed(page: Page[UserView] | Page[ItemView], query: WantedPage, request: Request) -> Response:
+    """A plain JSON list; in ``Link`` the next page while there is one (RFC 8288), and how many rows all pages have
+    where they were counted (RFC 7240 §3)."""
     headers = {}
     if page.more:
         kept = ""
         if request.scope["query_string"]:
             others = [each for each in request.query_params.multi_items() if each[0] not in _POSITION]
             kept = "&" + urlencode(others) if others else ""
-        headers["Link"] = f'<{request.scope["path"]}?limit={limit}&{following}{kept}>; rel="next"'
-    if total is not None:
-        headers |= {"X-Total-Count": str(total), "Preference-Applied": "count=exact"}
+        following = f"limit={query.limit}&{query.following(page.rows[-1])}{kept}"
+        headers["Link"] = f'<{request.scope["path"]}?{following}>; rel="next"'
+    if page.total is not None:
+        headers |= {"X-Total-Count": str(page.total), "Preference-Applied": "count=exact"}
     return Response(dumps(page.rows), headers=headers, media_type=_JSON)
 
 

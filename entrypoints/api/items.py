@@ -9,15 +9,12 @@ from starlette.types import Receive, Scope, Send
 from entrypoints.api import schemas
 from entrypoints.api.answers import answer, changed, created, listed, shown, wants_count
 from entrypoints.api.conditional import seen
-from entrypoints.api.cursors import cursor
 from entrypoints.api.dependencies import Id, reading, writing
 from entrypoints.api.documentation import changes, creates, lists, removes, router_for, shows
 from entrypoints.api.problems import problem
 from entrypoints.api.queries import WantedItems, wanted
 from entrypoints.api.retries import attempt
 from service_layer import items
-from service_layer.ports import UnitOfWork
-from service_layer.read_models import ItemView, Page
 
 router = router_for("items")
 
@@ -55,13 +52,8 @@ router.routes.append(Route("/items/batch", _OnlyPosted()))
 async def list_items(request: Request) -> Response:
     """The items that are wanted, in the order that is wanted."""
     query = wanted(request, WantedItems)
-    part, filter, counted = query.page(), query.filter(), wants_count(request)
-
-    def read(uow: UnitOfWork) -> tuple[Page[ItemView], int | None]:
-        return items.list_items(uow, part, filter), items.count_items(uow, filter) if counted else None
-
-    page, total = await reading(request, read)
-    return listed(page, query.limit, _following(page, query), total, request)
+    page = await reading(request, items.list_items, query.page(), query.filter(), counted=wants_count(request))
+    return listed(page, query, request)
 
 
 @router.get("/{item_id}", response_model=schemas.Item, **shows())
@@ -82,10 +74,3 @@ async def remove_item(item_id: Id, request: Request) -> Response:
     """Remove an item."""
     await writing(request, items.remove_item, item_id, seen=seen(request))
     return answer({"ok": True})
-
-
-def _following(page: Page[ItemView], query: WantedItems) -> str | None:
-    if not page.more:
-        return None
-    last = page.rows[-1]
-    return f"after={last['id']}" if query.sort == "id" else f"cursor={cursor(query.sort, last)}"

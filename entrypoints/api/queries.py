@@ -21,15 +21,17 @@ from pydantic_core import PydanticCustomError
 from domain.errors import InvalidValue
 from domain.items import TITLE_MAX_LENGTH
 from domain.text import check_text
-from entrypoints.api.cursors import position
+from entrypoints.api.cursors import cursor, position
 from entrypoints.api.schemas import SOME_TEXT, TEXT, Count, Email, Id, Limit, PriceDigits, price_schema
 from service_layer.read_models import (
     PAGE_MAX,
     ItemFilter,
+    ItemView,
     Owner,
     PageRequest,
     Sort,
     UserFilter,
+    UserView,
 )
 
 _WORDS_MAX = 10
@@ -78,6 +80,10 @@ class WantedPage(BaseModel):
     def page(self) -> PageRequest:
         """The same, with one word for each thing."""
         return PageRequest(limit=self.limit, skip=self._skip(), after=self.after)
+
+    def following(self, last: UserView | ItemView) -> str:
+        """What the query of the next page has, to begin behind the last row of this one."""
+        return f"after={last['id']}"
 
     def _skip(self) -> int:
         return self.offset if self.skip is None else self.skip
@@ -150,6 +156,9 @@ class WantedItems(WantedPage):
             return super().page()
         value, id = self._position
         return PageRequest(limit=self.limit, skip=self._skip(), after=id, after_value=value)
+
+    def following(self, last: Any) -> str:
+        return super().following(last) if self.sort == "id" else f"cursor={cursor(self.sort, last)}"
 
     def filter(self) -> ItemFilter:
         return ItemFilter(

@@ -10,8 +10,6 @@ from entrypoints.api.documentation import changes, creates, lists, removes, rout
 from entrypoints.api.queries import WantedPage, WantedUsers, wanted
 from entrypoints.api.retries import attempt
 from service_layer import items, users
-from service_layer.ports import UnitOfWork
-from service_layer.read_models import ItemFilter, ItemView, Page, UserView
 
 router = router_for("users")
 
@@ -36,13 +34,8 @@ async def create_user(body: schemas.UserCreate, request: Request) -> Response:
 async def list_users(request: Request) -> Response:
     """The users that are wanted, in id order, each with their first items."""
     query = wanted(request, WantedUsers)
-    part, filter, counted = query.page(), query.filter(), wants_count(request)
-
-    def read(uow: UnitOfWork) -> tuple[Page[UserView], int | None]:
-        return users.list_users(uow, part, filter), users.count_users(uow, filter) if counted else None
-
-    page, total = await reading(request, read)
-    return listed(page, query.limit, _following(page), total, request)
+    page = await reading(request, users.list_users, query.page(), query.filter(), counted=wants_count(request))
+    return listed(page, query, request)
 
 
 @router.get("/{user_id}", response_model=schemas.User, **shows())
@@ -88,14 +81,5 @@ async def create_user_item(user_id: Id, body: schemas.UserItemCreate, request: R
 async def list_user_items(user_id: Id, request: Request) -> Response:
     """This user's items in id order."""
     query = wanted(request, WantedPage)
-    part, filter, counted = query.page(), ItemFilter(owner=user_id), wants_count(request)
-
-    def read(uow: UnitOfWork) -> tuple[Page[ItemView], int | None]:
-        return items.list_user_items(uow, user_id, part), items.count_items(uow, filter) if counted else None
-
-    page, total = await reading(request, read)
-    return listed(page, query.limit, _following(page), total, request)
-
-
-def _following(page: Page[UserView] | Page[ItemView]) -> str | None:
-    return f"after={page.rows[-1]['id']}" if page.more else None
+    page = await reading(request, items.list_user_items, user_id, query.page(), counted=wants_count(request))
+    return listed(page, query, request)

@@ -206,7 +206,7 @@ class ModelUnit:
     def receipt(self, key: str, now: int) -> Receipt | None:
         self._begin()
         receipt = self._receipts.get(key)
-        return None if receipt is None or receipt.expires <= now else receipt
+        return None if receipt is None or receipt.expires_at <= now else receipt
 
     def add_receipt(self, receipt: Receipt, now: int) -> Errors:
         """Those that have expired are of no account, whether they are forgotten or not."""

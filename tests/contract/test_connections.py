@@ -178,6 +178,17 @@ def test_every_transaction_is_isolated_as_documented_whatever_the_server_is_set_
             connection.execute(text(f"ALTER DATABASE {name} RESET default_transaction_isolation"))
 
 
+@pytest.mark.parametrize("impatient", ["postgresql"], indirect=True)
+def test_a_server_that_has_become_a_standby_is_not_available_to_writers(impatient: Impatient) -> None:
+    container = impatient()
+    with container.unit_of_work() as uow:
+        uow._session.execute(text("SET TRANSACTION READ ONLY"))
+        with pytest.raises(StorageUnavailable) as told:
+            uow.items.add(Item(title="Towel"))
+    assert "read-only transaction" in told.value.reason
+    assert container.unit_of_work().views.items(PageRequest()).rows == []
+
+
 @pytest.mark.parametrize("impatient", SERVERS, indirect=True)
 def test_whoever_waits_too_long_for_the_twin_of_a_request_is_told_that_it_is_at_work(impatient: Impatient) -> None:
     container = impatient(statement_wait=2)

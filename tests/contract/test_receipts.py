@@ -19,7 +19,7 @@ from tests.conftest import QuickHasher
 from tests.contract.stored import Units, stored_user
 
 NOW = 1_800_000_000
-RECEIPT = Receipt(key="key", fingerprint="POST /items/", answer='{"id": 1}', expires=NOW + 60)
+RECEIPT = Receipt(key="key", fingerprint="POST /items/", answer='{"id": 1}', expires_at=NOW + 60)
 ATTEMPT = Attempt(key="key", fingerprint="POST /items/", now=NOW)
 TWINS = 6
 
@@ -108,16 +108,16 @@ def test_keys_are_compared_exactly(unit_of_work: Units) -> None:
 
 def test_a_receipt_is_seen_until_it_expires(unit_of_work: Units) -> None:
     stored(unit_of_work, RECEIPT)
-    assert found(unit_of_work, now=RECEIPT.expires - 1) == RECEIPT
-    assert found(unit_of_work, now=RECEIPT.expires) is None
-    assert found(unit_of_work, now=RECEIPT.expires + KEPT_FOR) is None
+    assert found(unit_of_work, now=RECEIPT.expires_at - 1) == RECEIPT
+    assert found(unit_of_work, now=RECEIPT.expires_at) is None
+    assert found(unit_of_work, now=RECEIPT.expires_at + KEPT_FOR) is None
 
 
 def test_one_that_has_expired_can_be_replaced(unit_of_work: Units) -> None:
     stored(unit_of_work, RECEIPT)
-    later = Receipt("key", "another request", "2", RECEIPT.expires + 60)
-    stored(unit_of_work, later, now=RECEIPT.expires)
-    assert found(unit_of_work, now=RECEIPT.expires) == later
+    later = Receipt("key", "another request", "2", RECEIPT.expires_at + 60)
+    stored(unit_of_work, later, now=RECEIPT.expires_at)
+    assert found(unit_of_work, now=RECEIPT.expires_at) == later
 
 
 def test_one_that_has_not_expired_stays_and_whoever_adds_another_writes_nothing(unit_of_work: Units) -> None:
@@ -125,7 +125,7 @@ def test_one_that_has_not_expired_stays_and_whoever_adds_another_writes_nothing(
     with pytest.raises(IdempotencyKeyInUse), unit_of_work() as uow:
         uow.items.add(Item(title="Towel"))
         uow.receipts.add(Receipt("other", "", "", NOW + 60), now=NOW)
-        uow.receipts.add(replace(RECEIPT, answer="2", expires=NOW + 90), now=RECEIPT.expires - 1)
+        uow.receipts.add(replace(RECEIPT, answer="2", expires_at=NOW + 90), now=RECEIPT.expires_at - 1)
     assert (found(unit_of_work), found(unit_of_work, "other")) == (RECEIPT, None)
     assert titles(unit_of_work) == []
 
@@ -154,7 +154,7 @@ def test_a_receipt_is_discarded_together_with_what_it_tells_of(unit_of_work: Uni
 def test_expired_receipts_are_forgotten_more_than_one_by_each_that_is_added(unit_of_work: Units) -> None:
     """Whoever looks with an earlier clock sees which are still there."""
     old = [replace(RECEIPT, key=f"old {n}") for n in range(30)]
-    alive = [replace(RECEIPT, key=f"alive {n}", expires=NOW + 3600) for n in range(3)]
+    alive = [replace(RECEIPT, key=f"alive {n}", expires_at=NOW + 3600) for n in range(3)]
     stored(unit_of_work, *old, *alive)
     left = [len(old)]
     while left[-1]:
@@ -169,7 +169,7 @@ def test_what_an_unfinished_unit_of_work_has_forgotten_is_still_there_if_it_does
 ) -> None:
     stored(unit_of_work, RECEIPT)
     with unit_of_work() as uow:
-        uow.receipts.add(replace(RECEIPT, answer="2", expires=NOW + 120), now=NOW + 60)
+        uow.receipts.add(replace(RECEIPT, answer="2", expires_at=NOW + 120), now=NOW + 60)
     assert found(unit_of_work) == RECEIPT
 
 
@@ -187,7 +187,7 @@ def test_of_those_who_add_one_key_at_once_one_succeeds(unit_of_work: Units) -> N
 
 def test_of_those_who_replace_an_expired_receipt_at_once_one_succeeds(unit_of_work: Units) -> None:
     stored(unit_of_work, RECEIPT)
-    later = replace(RECEIPT, answer="2", expires=NOW + 120)
+    later = replace(RECEIPT, answer="2", expires_at=NOW + 120)
 
     def add() -> str:
         stored(unit_of_work, later, now=NOW + 60)
@@ -202,7 +202,7 @@ def test_those_who_forget_the_same_receipts_at_once_do_not_get_in_each_others_wa
     numbers = iter(range(TWINS))
 
     def add() -> str:
-        stored(unit_of_work, replace(RECEIPT, key=f"new {next(numbers)}", expires=NOW + 120), now=NOW + 60)
+        stored(unit_of_work, replace(RECEIPT, key=f"new {next(numbers)}", expires_at=NOW + 120), now=NOW + 60)
         return "added"
 
     assert outcomes(add) == ["added"] * TWINS

@@ -118,6 +118,14 @@ def test_an_address_is_taken_within_one_unit_of_work(unit_of_work: Units) -> Non
         uow.users.add(User(email="A@example.com", hashed_password="x"))
 
 
+def test_an_address_is_taken_also_by_who_changed_theirs_before_they_were_added(unit_of_work: Units) -> None:
+    stored_user(unit_of_work, "a@example.com")
+    user = User(email="b@example.com", hashed_password="x")
+    user.email = "A@example.com"
+    with pytest.raises(EmailTaken), unit_of_work() as uow:
+        uow.users.add(user)
+
+
 def test_of_simultaneous_sign_ups_with_one_address_one_succeeds(unit_of_work: Units) -> None:
     barrier, outcomes = Barrier(8), []
 

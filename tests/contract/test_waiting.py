@@ -96,6 +96,15 @@ def test_while_somebody_has_it_nobody_else_can_get_change_or_remove_it_or_give_t
     assert (impatient().views.users(PageRequest()), impatient().views.items(PageRequest())) == shown
 
 
+def test_while_somebody_has_a_users_items_nobody_else_can_get_change_or_remove_one(impatient: Units) -> None:
+    user = stored_user(impatient)
+    item = stored_item(impatient, owner_id=user)
+    with impatient() as first, ThreadPoolExecutor(len(WITH_ITEM)) as threads:
+        first.items.owned_by(user, 100)
+        told = {act.__name__: threads.submit(outcome, impatient(), act, user, item) for act in WITH_ITEM}
+        assert {name: each.result() for name, each in told.items()} == dict.fromkeys(told, StorageUnavailable)
+
+
 @pytest.mark.parametrize("get", [get_user, get_item])
 def test_what_was_got_before_cannot_be_changed_either_while_somebody_has_it(impatient: Units, get: Act) -> None:
     user, item = stored_user(impatient), stored_item(impatient)

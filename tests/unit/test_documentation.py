@@ -12,7 +12,8 @@ from entrypoints.container import build_container
 from entrypoints.settings import Settings, variable
 
 TOP = Path(__file__).parents[2]
-PAGES = [*TOP.glob("*.md"), *(page for folder in ("docs", "tests", "examples") for page in (TOP / folder).rglob("*.md"))]
+FOLDERS = ("docs", "tests", "examples")
+PAGES = [*TOP.glob("*.md"), *(page for folder in FOLDERS for page in (TOP / folder).rglob("*.md"))]
 RECORDS = sorted(path.name for path in (TOP / "docs/decisions").glob("[0-9]*.md"))
 
 

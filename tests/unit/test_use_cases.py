@@ -10,7 +10,6 @@ from service_layer.items import (
     ItemChanges,
     NewItem,
     change_item,
-    count_items,
     create_item,
     create_items,
     list_items,
@@ -22,7 +21,6 @@ from service_layer.read_models import ID_MAX, ItemFilter, PageRequest, UserFilte
 from service_layer.users import (
     UserChanges,
     change_user,
-    count_users,
     create_user,
     list_users,
     read_user,
@@ -154,7 +152,7 @@ def test_those_who_are_wanted_are_listed_and_counted(uow: InMemoryUnitOfWork, ri
     active, gone = UserFilter(is_active=True), UserFilter(email="MORTY@example.com", is_active=True)
     assert [user["id"] for user in list_users(uow, EVERYTHING, active).rows] == [rick]
     assert not list_users(uow, EVERYTHING, gone).rows
-    assert (count_users(uow), count_users(uow, active), count_users(uow, gone)) == (2, 1, 0)
+    assert (uow.views.count_users(), uow.views.count_users(active), uow.views.count_users(gone)) == (2, 1, 0)
 
 
 def test_items_that_are_wanted_are_listed_in_the_wanted_order_and_counted(uow: InMemoryUnitOfWork, rick: int) -> None:
@@ -162,7 +160,7 @@ def test_items_that_are_wanted_are_listed_in_the_wanted_order_and_counted(uow: I
         create_item(uow, title=title, owner_id=rick)
     wanted = ItemFilter(words=("portal",), sort="title")
     assert [item["title"] for item in list_items(uow, EVERYTHING, wanted).rows] == ["Portal fluid", "Portal gun"]
-    assert (count_items(uow), count_items(uow, wanted)) == (3, 2)
+    assert (uow.views.count_items(), uow.views.count_items(wanted)) == (3, 2)
 
 
 def test_what_is_changed_of_a_user_changes_and_the_rest_stays(uow: InMemoryUnitOfWork, rick: int) -> None:
@@ -228,7 +226,7 @@ def test_a_user_who_got_an_item_is_not_as_they_were_seen(uow: InMemoryUnitOfWork
     create_item(uow, title="Portal gun", owner_id=rick)
     with pytest.raises(StaleVersion):
         remove_user(uow, rick, seen=seen.__eq__)
-    assert count_items(uow) == 1
+    assert uow.views.count_items() == 1
 
 
 def test_what_is_changed_of_an_item_changes_and_the_rest_stays(uow: InMemoryUnitOfWork, rick: int) -> None:
