@@ -30,8 +30,8 @@ def of_users(wanted: UserFilter) -> Asked:
     return asked
 
 
-def of_items(wanted: ItemFilter) -> Asked:
-    """``owner`` or ``nobody``, ``title``, ``least`` and ``most`` in cents, and the pattern of each word."""
+def of_items(wanted: ItemFilter, dialect: str) -> Asked:
+    """``owner`` or ``nobody``, ``title``, ``least`` and ``most`` in cents, and each word or its pattern."""
     asked: Asked = {}
     if wanted.owner is Owner.NOBODY:
         asked["nobody"] = True
@@ -44,7 +44,7 @@ def of_items(wanted: ItemFilter) -> Asked:
     if wanted.max_price is not None:
         asked["most"] = _cents(wanted.max_price, ROUND_FLOOR)
     for n, word in enumerate(wanted.words):
-        asked[f"word{n}"] = f"%{folded(word).translate(_AS_THEMSELVES)}%"
+        asked[f"word{n}"] = folded(word) if dialect == "sqlite" else f"%{folded(word).translate(_AS_THEMSELVES)}%"
     return asked
 
 

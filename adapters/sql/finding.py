@@ -29,9 +29,9 @@ from service_layer.read_models import Sort
 Page = Select[Any] | CompoundSelect[Any]
 
 
-def count_of_items(asked: Collection[str]) -> Select[Any]:
+def count_of_items(dialect: str, asked: Collection[str]) -> Select[Any]:
     """One row of one number."""
-    return select(func.count()).select_from(items).where(*filters(asked).values())
+    return select(func.count()).select_from(items).where(*filters(asked, dialect).values())
 
 
 def page_of_items(dialect: str, sort: Sort, asked: Collection[str]) -> Page:
@@ -136,7 +136,7 @@ class _Lists:
         """Those whose owner or title is the one asked for, by id.
 
         PostgreSQL may walk through all items in id order until it has met enough of these, unless the order
-        says that it begins with the column, and no condition says that the column is but one thing.
+        begins with the column, and the column is bounded by a range instead of an equality.
         """
         if self.dialect != "postgresql":
             return self._all(ID, index_of=column).where(*self._behind_id())
@@ -147,7 +147,7 @@ class _Lists:
         return self._all(column, ID, but=name).where(start, end)
 
     def _all(self, *order: Column, index_of: Column | None = None, but: str = "") -> Select[Any]:
-        conditions = filters(self.asked)
+        conditions = filters(self.asked, self.dialect)
         statement = select(*item_columns(items)).order_by(*self._sorted(*order))
         if index_of is not None and conditions.keys() <= INDEXES[index_of][1]:  # MariaDB may sort all of them instead
             statement = statement.with_hint(items, f"FORCE INDEX ({INDEXES[index_of][0]})", "mysql")

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, String, bindparam
+from sqlalchemy import BigInteger, ColumnElement, String, bindparam, func
 
 from adapters.sql.asking import ESCAPE
 from adapters.sql.statements import item_columns
@@ -14,7 +14,7 @@ Column = ColumnElement[Any]
 _title, _, _cents, _id, _owner = item_columns(items)
 OWNER, TITLE, CENTS, ID = _owner, _title, _cents, _id
 
-WANTED: dict[Column, Column] = {  # of no length: PostgreSQL would cut a text to the column's
+WANTED: dict[Column, Column] = {  # a String without a length: a cast to the column's would cut the value
     OWNER: bindparam("owner", type_=BigInteger),
     TITLE: bindparam("title", type_=String),
 }
@@ -34,9 +34,15 @@ INDEXES: dict[Column, tuple[str, set[str]]] = {
 """The index of each column, where those that have the same in it lie in id order; and which filters it serves."""
 
 
-def filters(asked: Collection[str]) -> dict[str, ColumnElement[bool]]:
+def filters(asked: Collection[str], dialect: str) -> dict[str, ColumnElement[bool]]:
     """The condition of each filter that is asked for, by the name of its parameter."""
     words = [name for name in asked if name.startswith("word")]
     return {name: _FILTERS[name] for name in asked if name in _FILTERS} | {
-        name: items.c.search_text.like(bindparam(name, type_=String), escape=ESCAPE) for name in words
+        name: _has(bindparam(name, type_=String), dialect) for name in words
     }
+
+
+def _has(word: ColumnElement[str], dialect: str) -> ColumnElement[bool]:
+    if dialect == "sqlite":  # to its LIKE, U+FFFD, U+FFFE and U+FFFF are the same
+        return func.instr(items.c.search_text, word) > 0
+    return items.c.search_text.like(word, escape=ESCAPE)

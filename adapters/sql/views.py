@@ -70,13 +70,13 @@ class SqlAlchemyViews:
             rows = self._reader.rows(self._items, **asking.of_page(page))
         else:
             sort, place = asking.by_id_if_so(wanted, page)
-            asked = asking.of_items(wanted) | asking.of_sorted_page(place, sort)
+            asked = asking.of_items(wanted, self._dialect) | asking.of_sorted_page(place, sort)
             rows = self._reader.rows(self._kept(page_of_items, self._dialect, sort, tuple(asked)), **asked)
         return Page.cut(_items(rows), page.limit)
 
     def count_items(self, wanted: ItemFilter = ALL_ITEMS) -> int:
-        asked = asking.of_items(wanted)
-        return _number(self._reader.rows(self._kept(count_of_items, tuple(asked)), **asked))
+        asked = asking.of_items(wanted, self._dialect)
+        return _number(self._reader.rows(self._kept(count_of_items, self._dialect, tuple(asked)), **asked))
 
     def user_items(self, user_id: int, page: PageRequest) -> Page[ItemView] | None:
         rows = self._reader.rows(self._user, user=user_id, **asking.of_page(page))

@@ -189,6 +189,8 @@ NOT_FOUND_BY_WORDS = [
     ("Portal gun", None, ["portal", "flask"]),
     ("Portal", "gun", ["portalgun"]),
     ("Portal gun", None, ["p_rtal"]),
+    ("Portal\uffffgun", None, ["\ufffd"]),
+    ("Portal\ufffegun", None, ["\uffff"]),
     ("Portal gun", None, ["p%l"]),
     ("Portal gun", None, ["%"]),
     ("Portal gun", None, ["_"]),
