@@ -8,7 +8,7 @@ from fastapi import Request, Response
 from orjson import dumps
 
 from entrypoints.api.conditional import entity_tag, is_known
-from entrypoints.api.queries import WantedPage
+from entrypoints.api.queries import WantedPage, parameters
 from service_layer.read_models import ItemView, Page, UserView
 
 _JSON = "application/json"
@@ -47,10 +47,8 @@ def listed(page: Page[UserView] | Page[ItemView], query: WantedPage, request: Re
     where they were counted (RFC 7240 §3)."""
     headers = {}
     if page.more:
-        kept = ""
-        if request.scope["query_string"]:
-            others = [each for each in request.query_params.multi_items() if each[0] not in _POSITION]
-            kept = "&" + urlencode(others) if others else ""
+        others = [each for each in parameters(request) if each[0] not in _POSITION]
+        kept = "&" + urlencode(others) if others else ""
         following = f"limit={query.limit}&{query.following(page.rows[-1])}{kept}"
         headers["Link"] = f'<{request.scope["path"]}?{following}>; rel="next"'
     if page.total is not None:

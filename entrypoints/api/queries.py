@@ -2,7 +2,8 @@
 
 from collections import Counter
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, LiteralString, Self, TypeVar
+from urllib.parse import parse_qsl
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -16,7 +17,7 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from domain.errors import InvalidValue
 from domain.items import TITLE_MAX_LENGTH
@@ -63,6 +64,11 @@ def _truth(value: Any) -> Any:
 _Text = Annotated[str, Field(min_length=1, max_length=TITLE_MAX_LENGTH, json_schema_extra={"pattern": TEXT})]
 _Words = Annotated[str, Field(min_length=1, max_length=TITLE_MAX_LENGTH, json_schema_extra={"pattern": SOME_TEXT})]
 _Price = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2), PriceDigits, WithJsonSchema(price_schema)]
+
+
+def _misplaced(parameter: str, message: LiteralString) -> PydanticCustomError:
+    """What a validator of all parameters says of one."""
+    return PydanticCustomError("position", message, {"parameter": parameter})
 
 
 class WantedPage(BaseModel):
@@ -140,13 +146,13 @@ class WantedItems(WantedPage):
 
     @model_validator(mode="after")
     def _one_position(self) -> Self:
-        if self.sort != "id" and self.after:
-            raise PydanticCustomError("position", "`after` goes with sort=id; other lists have `cursor`")
+        if self.after and (self.sort != "id" or self.cursor is not None):
+            raise _misplaced("after", "Input goes with sort=id; other lists have a cursor")
         if self.cursor is not None:
             try:
                 self._position = position(self.cursor, self.sort)
             except ValueError:
-                raise PydanticCustomError("position", "`cursor` is not one for this sort") from None
+                raise _misplaced("cursor", "Input should be from the link to a page with this sort") from None
         return self
 
     _position: tuple[str | Decimal | None, int] | None = None
@@ -176,6 +182,7 @@ class WantedItems(WantedPage):
 
 
 _REPEATED = {"msg": "Parameter should be there once", "type": "repeated"}
+_NO_UTF_8 = {"loc": ("query",), "msg": "Query should be UTF-8", "type": "string_unicode"}
 
 Wanted = TypeVar("Wanted", bound=WantedPage)
 
@@ -187,7 +194,7 @@ def wanted(request: Request, kind: type[Wanted]) -> Wanted:
 
     :raises RequestValidationError: something in it is not valid, or not known.
     """
-    given = request.query_params.multi_items() if request.scope["query_string"] else []
+    given = parameters(request)
     query = dict(given)
     if len(query) < len(given):
         times = Counter(name for name, _ in given)
@@ -195,4 +202,24 @@ def wanted(request: Request, kind: type[Wanted]) -> Wanted:
     try:
         return kind.model_validate(query)
     except ValidationError as error:
-        raise RequestValidationError([{**each, "loc": ("query", *each["loc"])} for each in error.errors()]) from None
+        parts = [{**each, "loc": ("query", name)} for name, each in _first(error).items()]
+        raise RequestValidationError(parts) from None
+
+
+def _first(error: ValidationError) -> dict[str | int, ErrorDetails]:
+    """What is wrong with each parameter; of those that may be one thing or another, what is wrong with the first."""
+    found: dict[str | int, ErrorDetails] = {}
+    for each in error.errors():
+        found.setdefault(each["loc"][0] if each["loc"] else each["ctx"]["parameter"], each)
+    return found
+
+
+def parameters(request: Request) -> list[tuple[str, str]]:
+    """What stands in the query of this request, in its order, whether percent-encoded or as it is.
+
+    :raises RequestValidationError: it is not UTF-8.
+    """
+    try:
+        return parse_qsl(request.scope["query_string"].decode(), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise RequestValidationError([_NO_UTF_8]) from None

@@ -27,9 +27,11 @@ from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX, PAGE_MAX
 def _checked_email(text: str) -> str:
     try:
         checked = validate_email(text, check_deliverability=False, globally_deliverable=False, test_environment=True)
-        return checked.normalized
     except EmailNotValidError:  # its message quotes what was sent
         raise PydanticCustomError("email", "Input should be an email address") from None
+    if checked.domain.rpartition(".")[2].isdigit():  # an IPv4 address (RFC 3696 §2)
+        raise PydanticCustomError("email", "Input should be an email address")
+    return checked.normalized
 
 
 def _json_number(value: Any) -> Any:

@@ -28,6 +28,8 @@ EMAILS = TEXTS | {
     "a blank": f'"a {MARKER}@example.com"',
     "a line break": rf'"a@example.com\nBcc: {MARKER}@example.com"',
     "255 characters": f'"{"x" * 243}@example.com"',
+    "an IP address": f'"{MARKER}@10.0.0.1"',
+    "an IP address in brackets": f'"{MARKER}@[10.0.0.1]"',
     "a display name": f'"{MARKER} <a@example.com>"',
 }
 PASSWORDS = TEXTS | {"null": "null", "7 characters": '"1234567"', "129 characters": f'"{"x" * 129}"'}
