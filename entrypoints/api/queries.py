@@ -215,7 +215,7 @@ def _first(error: ValidationError) -> dict[str | int, ErrorDetails]:
 
 
 def parameters(request: Request) -> list[tuple[str, str]]:
-    """What stands in the query of this request, in its order, whether percent-encoded or as it is.
+    """What stands in the query of this request, in its order.
 
     :raises RequestValidationError: it is not UTF-8.
     """

@@ -3,10 +3,8 @@
 from typing import Any
 
 import pytest
-from fastapi import Request
 from fastapi.testclient import TestClient
 
-from entrypoints.api.queries import parameters
 from tests.api.problems import expect_invalid
 
 ITEMS: list[dict[str, Any]] = [
@@ -164,13 +162,6 @@ def test_nothing_else_is_counted(client: TestClient, items: list[dict[str, Any]]
 )
 def test_what_cannot_be_asked_is_refused(untouched: TestClient, query: str, location: list[str]) -> None:
     expect_invalid(untouched.get(f"/items/?{query}"), [*location])
-
-
-@pytest.mark.parametrize("query", ["title=Café&q=a+b", "title=Caf%C3%A9&q=a%20b"])
-def test_a_query_may_be_percent_encoded_or_not(query: str) -> None:
-    """A terminal sends what was typed in it."""
-    request = Request({"type": "http", "query_string": query.encode()})
-    assert parameters(request) == [("title", "Café"), ("q", "a b")]
 
 
 @pytest.mark.parametrize("query", ["email=rick", "email=", "is_active=1", "is_active=yes", "is_active=", "title=x"])
