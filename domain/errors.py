@@ -60,9 +60,9 @@ class InvalidValue(BelongingsError):
 
 
 class StaleVersion(BelongingsError):
-    """It is not any more as whoever wants to change it has seen it; nothing was written."""
+    """It is not, or not any more, as whoever asks says that it should be; nothing was written."""
 
-    message = "Changed by somebody else in the meantime"
+    message = "It is not, or not any more, as the request says"
 
 
 class RefusedInBatch(BelongingsError):

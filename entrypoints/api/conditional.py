@@ -8,10 +8,14 @@ from typing import Any
 from fastapi import Request
 from orjson import dumps
 
+from domain.errors import StaleVersion
+
 _TAG = r'(?:W/)?"[!#-~\x80-\xff]*"'
 _TAGS = re.compile(_TAG)
 _LIST = re.compile(rf"[ \t,]*{_TAG}(?:[ \t]*,[ \t,]*{_TAG})*[ \t,]*")
 """A list may have empty elements (RFC 9110 §5.6.1)."""
+
+_CONDITIONS = (b"if-match", b"if-none-match")
 
 
 def entity_tag(body: bytes) -> str:
@@ -20,23 +24,31 @@ def entity_tag(body: bytes) -> str:
 
 
 def is_known(request: Request, tag: str) -> bool:
-    """Whether the client has this answer already, by ``If-None-Match``; whether a tag is weak does not matter."""
-    given = request.headers.getlist("If-None-Match")
-    return bool(given) and _names(given, tag, f"W/{tag}")
+    """Whether the client has what has this tag now, by ``If-None-Match``; whether a tag is weak does not matter there.
+
+    :raises StaleVersion: it is not as ``If-Match`` says, which comes first (RFC 9110 §13.2.2); weak tags never match.
+    """
+    if _names(request, b"if-match", tag) is False:
+        raise StaleVersion
+    return _names(request, b"if-none-match", tag, f"W/{tag}") is True
 
 
 def seen(request: Request) -> Callable[[Mapping[str, Any]], bool] | None:
-    """What tells whether something is still as the client saw it, by ``If-Match``; None where it does not ask.
+    """What tells whether something is to be changed as it is now, by the same; None where the client does not ask."""
+    if not any(name in _CONDITIONS for name, _ in request.scope["headers"]):
+        return None
+    return lambda view: not is_known(request, entity_tag(dumps(view)))
 
-    Weak tags never match.
+
+def _names(request: Request, header: bytes, *tags: str) -> bool | None:
+    """Whether one of these tags is in the lines of this header, or ``*`` is all they say; None where there are none.
+
+    What is no list of tags names none of them.
     """
-    given = request.headers.getlist("If-Match")
-    return (lambda view: _names(given, entity_tag(dumps(view)))) if given else None
-
-
-def _names(given: list[str], *tags: str) -> bool:
-    """Whether one of these tags is in the lines of a header, or ``*`` is all they say; what is no list names none."""
-    value = ", ".join(given)
+    lines = [value for name, value in request.scope["headers"] if name == header]
+    if not lines:
+        return None
+    value = b",".join(lines).decode("latin-1")
     if value.strip(" \t") == "*":
         return True
     return _LIST.fullmatch(value) is not None and not set(tags).isdisjoint(_TAGS.findall(value))

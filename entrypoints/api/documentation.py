@@ -22,7 +22,7 @@ _MEANINGS = {
     404: "There is no such thing",
     408: "The body did not come to its end in time",
     409: "A request with this `Idempotency-Key` is being answered; try again after `Retry-After` seconds",
-    412: "It is not any more as you saw it: read it again, and decide anew",
+    412: "It is not, or not any more, as `If-Match` or `If-None-Match` says: read it again, and decide anew",
     413: "The body is larger than 1 MiB",
     422: "Something in the request is not valid; `errors` says what",
     429: "Too many sign-ups from your address; try again after `Retry-After` seconds",
@@ -70,6 +70,7 @@ def _request_header(name: str, description: str, **schema: Any) -> dict[str, Any
 
 
 _IF_MATCH = _request_header("If-Match", "The `ETag` of what you saw: 412 if it is another one by now.")
+_IF_NONE_MATCH = _request_header("If-None-Match", "An `ETag` that it should not have: 412 if it has.")
 
 
 def lists(query: type[BaseModel], *more: int) -> dict[str, Any]:
@@ -85,18 +86,18 @@ def lists(query: type[BaseModel], *more: int) -> dict[str, Any]:
 def shows() -> dict[str, Any]:
     """Of reading one thing by its id."""
     known = _request_header("If-None-Match", "An `ETag` that you have: 304 while it is the same.")
-    return _documented(_SHOWN | problems(404, 422), known)
+    return _documented(_SHOWN | problems(404, 412, 422), _IF_MATCH, known)
 
 
 def changes() -> dict[str, Any]:
     """Of changing one thing by its id."""
     made: Responses = {200: {"headers": _TAG}}
-    return _documented(made | problems(400, 404, 408, 412, 413, 422), _IF_MATCH)
+    return _documented(made | problems(400, 404, 408, 412, 413, 422), _IF_MATCH, _IF_NONE_MATCH)
 
 
 def removes() -> dict[str, Any]:
     """Of removing one thing by its id."""
-    return _documented(problems(404, 412, 422), _IF_MATCH)
+    return _documented(problems(404, 412, 422), _IF_MATCH, _IF_NONE_MATCH)
 
 
 def creates(kind: str | None, *more: int) -> dict[str, Any]:

@@ -127,8 +127,43 @@ def test_what_is_as_it_was_seen_can_be_changed_and_removed(
 @every_kind
 def test_a_condition_on_what_is_not_there_is_not_found(client: TestClient, kind: str) -> None:
     for method, body in (("PATCH", CHANGES[kind]), ("DELETE", None)):
-        answer = client.request(method, f"/{kind}/77", json=body, headers={"If-Match": "*"})
+        answer = client.request(method, f"/{kind}/77", json=body, headers={"If-Match": "*", "If-None-Match": "*"})
         expect_problem(answer, 404, f"{kind[:-1]}-not-found")
+
+
+@every_kind
+@pytest.mark.parametrize("given", [*LISTS, "W/{tag}", "*"])
+def test_what_a_change_should_not_find_is_left_as_it_is(
+    client: TestClient, paths: dict[str, str], kind: str, given: str
+) -> None:
+    before = client.get(paths[kind])
+    tag = before.headers["ETag"]
+    for method, body in (("PATCH", CHANGES[kind]), ("DELETE", None)):
+        for more in ({}, {"If-Match": tag}):
+            headers = {"If-None-Match": given.format(tag=tag)} | more
+            expect_problem(client.request(method, paths[kind], json=body, headers=headers), 412, "changed-meanwhile")
+    assert client.get(paths[kind]).text == before.text
+
+
+@every_kind
+@pytest.mark.parametrize("given", ['"x"', "nonsense", "", *NO_LISTS])
+def test_what_a_change_does_not_find_is_in_nobodys_way(
+    client: TestClient, paths: dict[str, str], kind: str, given: str
+) -> None:
+    tag = client.get(paths[kind]).headers["ETag"]
+    headers = [(b"If-None-Match", given.format(tag=tag).encode("latin-1"))]
+    assert client.delete(paths[kind], headers=headers).status_code == 200
+
+
+@every_kind
+def test_what_is_not_as_it_was_seen_is_not_shown(client: TestClient, paths: dict[str, str], kind: str) -> None:
+    tag = client.get(paths[kind]).headers["ETag"]
+    for stale in ({"If-Match": '"x"'}, {"If-Match": f"W/{tag}"}, {"If-Match": '"x"', "If-None-Match": tag}):
+        expect_problem(client.get(paths[kind], headers=stale), 412, "changed-meanwhile")
+        assert client.head(paths[kind], headers=stale).status_code == 412
+    for current in (tag, "*"):
+        assert client.get(paths[kind], headers={"If-Match": current}).status_code == 200
+        assert client.get(paths[kind], headers={"If-Match": current, "If-None-Match": tag}).status_code == 304
 
 
 def test_a_user_with_new_items_is_not_as_they_were_seen(client: TestClient, paths: dict[str, str]) -> None:

@@ -24,7 +24,7 @@ SENTENCES = [
     (ItemNotFound(), "Item not found"),
     (EmailTaken(), "Email already registered"),
     (InvalidValue("title", "must not be blank"), "title must not be blank"),
-    (StaleVersion(), "Changed by somebody else in the meantime"),
+    (StaleVersion(), "It is not, or not any more, as the request says"),
     (RefusedInBatch({3: UserNotFound()}), "Some of them were refused; none was kept"),
     (IdempotencyKeyReused(), "This Idempotency-Key was used for another request"),
     (IdempotencyKeyInUse(), "A request with this Idempotency-Key is being answered at this moment"),
