@@ -91,8 +91,9 @@ def copy(
     from entrypoints.container import copy_database
 
     with _progress() as show:
-        users, items = copy_database(source, target, show)
-    out.print(f"Copied {users} users and {items} items; counts and checksums agree")
+        copied = copy_database(source, target, show)
+    rows = " and ".join(f"{count} {name}" for name, count in copied.items())
+    out.print(f"Copied {rows}; counts and checksums agree")
 
 
 @app.command()

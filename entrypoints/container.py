@@ -100,8 +100,8 @@ def build_container(settings: Settings) -> Container:
     return container
 
 
-def copy_database(source: str, target: str, progress: Progress) -> tuple[int, int]:
-    """Copy everything that one database has into another, an empty one; how many users and how many items.
+def copy_database(source: str, target: str, progress: Progress) -> dict[str, int]:
+    """Copy everything that one database has into another, an empty one; how many rows each table has.
 
     :param progress: told what is being done, and with how many rows of how many it is done.
     :raises WrongSetting: a URL names no database that can be copied.

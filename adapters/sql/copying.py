@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from adapters.sql.errors import first_line
 from adapters.sql.given_ids import continue_after, last_id
 from adapters.sql.long_transactions import one_moment, sole_writer
-from adapters.sql.tables import items, users
+from adapters.sql.tables import LASTING
 from domain.errors import BelongingsError, SchemaMismatch, StorageUnavailable
 
 _BATCH = 1_000
@@ -36,8 +36,8 @@ class CannotCopy(BelongingsError):
     __str__ = Exception.__str__
 
 
-def copy(source: URL, target: URL, progress: Progress) -> tuple[int, int]:
-    """Copy all users and items as they are, with their ids and versions; how many users and how many items.
+def copy(source: URL, target: URL, progress: Progress) -> dict[str, int]:
+    """Copy all users and items as they are, with their ids and versions; how many rows each table has.
 
     Receipts are left behind: they are for clients that ask again within a day, and no user or item needs them.
     A target without a schema is migrated. When this returns, both sides had as many rows with the same
@@ -53,11 +53,11 @@ def copy(source: URL, target: URL, progress: Progress) -> tuple[int, int]:
             given = stack.enter_context(one_moment(source))
         with _in_one_line("target"):
             taken = stack.enter_context(sole_writer(target))
-        if any(taken.scalar(select(table.c.id).limit(1)) for table in (users, items)):
+        if any(taken.scalar(select(table.c.id).limit(1)) for table in LASTING):
             raise CannotCopy("target: it is not empty")
-        for table in (users, items):  # before all rows: it may commit
+        for table in LASTING:  # before all rows: it may commit
             continue_after(taken, table, last_id(given, table))
-        return _copy_table(given, taken, users, progress), _copy_table(given, taken, items, progress)
+        return {table.name: _copy_table(given, taken, table, progress) for table in LASTING}
 
 
 def _copy_table(given: Connection, taken: Connection, table: Table, progress: Progress) -> int:

@@ -11,11 +11,13 @@ from adapters.sql.engines import Limits, create_engines
 from adapters.sql.migrations import exclusive_connection, migrate
 from adapters.sql.process_lock import ProcessLock, needs_one_process
 from adapters.sql.schema import current_revision, expect_current
+from adapters.sql.tables import LASTING
 from domain.errors import StorageUnavailable
 
 _KEEP_WRITERS_OUT = {
-    "postgresql": "LOCK TABLE users, items IN SHARE ROW EXCLUSIVE MODE",
-    "mysql": "LOCK TABLES users WRITE, items WRITE",  # readers too; ends with the connection
+    "postgresql": f"LOCK TABLE {', '.join(table.name for table in LASTING)} IN SHARE ROW EXCLUSIVE MODE",
+    # readers too; ends with the connection
+    "mysql": f"LOCK TABLES {', '.join(f'{table.name} WRITE' for table in LASTING)}",
 }
 
 
@@ -44,7 +46,7 @@ def one_moment(url: URL) -> Iterator[Connection]:
 
 @contextmanager
 def sole_writer(url: URL) -> Iterator[Connection]:
-    """A transaction beside which nobody writes users and items; a database without a schema is migrated for it.
+    """A transaction beside which nobody writes what is to last; a database without a schema is migrated for it.
 
     It waits for those who are writing, and for another one of its kind.
 

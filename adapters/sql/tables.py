@@ -56,6 +56,9 @@ idempotency_keys = Table(
     Column("expires_at", BigInteger, nullable=False, index=True),
 )
 
+LASTING = [table for table in metadata.sorted_tables if table is not idempotency_keys]
+"""All but what is forgotten after a day; each after those that its foreign keys lead to."""
+
 
 def map_domain() -> None:
     """Map ``User`` and ``Item`` to their tables, once in the life of the process."""

@@ -250,7 +250,7 @@ def during(source: str, target: str, act: Callable[[], object]) -> None:
         if (step, done) == ("copying items", 100):
             act()
 
-    assert copy_database(source, target, progress) == (USERS - REMOVED, ITEMS - REMOVED)
+    assert copy_database(source, target, progress) == {"users": USERS - REMOVED, "items": ITEMS - REMOVED}
 
 
 def test_nobody_writes_into_the_target_meanwhile(filled: Callable[[str], str], empty_url: str) -> None:
