@@ -94,6 +94,9 @@ class Connection(PartingConnection):
         elif self._timer is None:
             self._arm(self._bounds.body_wait if self._in_body else self._bounds.head_wait)
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value.rstrip(b" \t"))  # which the parser leaves there (RFC 9110 §5.5)
+
     def on_headers_complete(self) -> None:
         if self._timer:
             self._disarm()

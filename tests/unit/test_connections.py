@@ -1,6 +1,8 @@
-"""How connections are taken."""
+"""How connections are taken, and what of a request reaches the application."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -16,18 +18,12 @@ def test_a_worker_among_others_leaves_them_time_to_take_the_next(
 ) -> None:
     paused: list[float] = []
     monkeypatch.setattr("entrypoints.connections.sleep", paused.append)
-    bounds = Bounds(head_wait=1, body_wait=1, connections=10, workers=workers)
-    config = Config(app=_nothing, log_config=None)
-    config.load()
+    state = ServerState()
 
     async def connect() -> None:
-        state = ServerState()
-        server = await asyncio.get_running_loop().create_server(
-            lambda: Connection(config=config, server_state=state, app_state={}, bounds=bounds), "127.0.0.1", 0
-        )
-        async with server:
+        async with listening(_nothing, state, workers=workers) as address:
             for _ in range(3):
-                _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+                _, writer = await asyncio.open_connection(*address)
                 while not state.connections:
                     await asyncio.sleep(0)
                 writer.close()
@@ -37,6 +33,50 @@ def test_a_worker_among_others_leaves_them_time_to_take_the_next(
 
     asyncio.run(connect())
     assert len(paused) == pauses
+
+
+@pytest.mark.parametrize("end", [b"", b" ", b"\t \t"])
+def test_white_space_around_a_value_is_no_part_of_it(end: bytes) -> None:
+    head = b"GET / HTTP/1.1\r\nHost: x%b\r\nPrefer: \t a b%b\r\nIf-Match:%b\r\n\r\n" % (end, end, end)
+    _, (headers,) = asyncio.run(talk(head))
+    assert headers == [(b"host", b"x"), (b"prefer", b"a b"), (b"if-match", b"")]
+
+
+def test_who_waits_to_be_told_to_go_on_is_told_so_even_with_white_space() -> None:
+    said, _ = asyncio.run(talk(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nExpect: 100-continue \r\n\r\n"))
+    assert said.startswith(b"HTTP/1.1 100 Continue\r\n")
+
+
+async def talk(sent: bytes) -> tuple[bytes, list[list[tuple[bytes, bytes]]]]:
+    """What is said to this by the time that nothing more is, and the headers of the requests that were in it."""
+    headers: list[list[tuple[bytes, bytes]]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        headers.append(list(scope["headers"]))
+        if scope["method"] == "POST":
+            await receive()
+        await send({"type": "http.response.start", "status": 204, "headers": [(b"connection", b"close")]})
+        await send({"type": "http.response.body"})
+
+    async with listening(app, ServerState()) as address:
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(sent)
+        said = await reader.read()
+        writer.close()
+    return said, headers
+
+
+@asynccontextmanager
+async def listening(app: Any, state: ServerState, *, workers: int = 1) -> AsyncIterator[tuple[str, int]]:
+    """The address at which this application is asked by our connections, and by nothing else of ours."""
+    config = Config(app=app, log_config=None)
+    config.load()
+    bounds = Bounds(head_wait=30, body_wait=30, connections=10, workers=workers)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Connection(config=config, server_state=state, app_state={}, bounds=bounds), "127.0.0.1", 0
+    )
+    async with server:
+        yield server.sockets[0].getsockname()
 
 
 async def _nothing(_scope: Any, _receive: Any, _send: Any) -> None: ...
