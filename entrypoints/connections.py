@@ -17,6 +17,8 @@ HEAD_LIMIT = 64 * 1024
 """Bytes of a request that are not its body: the line it begins with, its header, its trailer."""
 
 _TOO_LARGE = f"The header is larger than {HEAD_LIMIT // 1024} KiB"
+_NO_HTTP = "This is no HTTP request"
+_ONE_HOST = "There should be one Host header"
 
 PIPELINE_LIMIT = 100
 """Requests that a client sends before it has the answer to the first; what is sent on top is not answered."""
@@ -59,7 +61,7 @@ class Connection(PartingConnection):
         self._timer: TimerHandle | None = None
         self._writing: TimerHandle | None = None
         self._in_body = False
-        self._too_large = False
+        self._wrong = 400, _NO_HTTP  # with what cannot be read
         self._refused = False  # behind an answer that is still to come; what else comes is thrown away
         self._whole = False  # whether a request has been received to its end, and nothing of another
         self._unused = 0  # bytes since the last piece of a body, or the last request
@@ -100,9 +102,13 @@ class Connection(PartingConnection):
     def on_headers_complete(self) -> None:
         if self._timer:
             self._disarm()
-        self._too_large = len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_LIMIT
-        if self._too_large:  # and came in one piece
+        if len(self.url) + sum([len(name) + len(value) for name, value in self.headers]) > HEAD_LIMIT:
+            self._wrong = 431, _TOO_LARGE  # and came in one piece
             raise ValueError(_TOO_LARGE)
+        hosts = [name for name, _ in self.headers].count(b"host")
+        if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):  # RFC 9112 §3.2
+            self._wrong = 400, _ONE_HOST
+            raise ValueError(_ONE_HOST)
         self._in_body = True
         self._body = 0
         self._unused = 0
@@ -137,10 +143,7 @@ class Connection(PartingConnection):
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
-        if self._too_large:
-            self._refuse(431, _TOO_LARGE)
-        else:
-            self._refuse(400, "This is no HTTP request")
+        self._refuse(*self._wrong)
 
     def _unsupported_upgrade_warning(self) -> None:
         """Say nothing: whoever asks for another protocol is answered in this one (RFC 9110 §7.8)."""

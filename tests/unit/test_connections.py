@@ -1,6 +1,7 @@
 """How connections are taken, and what of a request reaches the application."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -45,6 +46,30 @@ def test_white_space_around_a_value_is_no_part_of_it(end: bytes) -> None:
 def test_who_waits_to_be_told_to_go_on_is_told_so_even_with_white_space() -> None:
     said, _ = asyncio.run(talk(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nExpect: 100-continue \r\n\r\n"))
     assert said.startswith(b"HTTP/1.1 100 Continue\r\n")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX-Host: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nhost: x\r\n\r\n",
+        b"GET / HTTP/1.0\r\nHost: x\r\nHost: y\r\n\r\n",
+    ],
+)
+def test_a_request_without_a_host_or_with_two_is_refused_with_a_problem(head: bytes) -> None:
+    said, headers = asyncio.run(talk(head))
+    assert headers == []
+    assert said.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert json.loads(said.partition(b"\r\n\r\n")[2])["detail"] == "There should be one Host header"
+
+
+@pytest.mark.parametrize(
+    "head", [b"GET / HTTP/1.0\r\n\r\n", b"GET / HTTP/1.0\r\nHost: x\r\n\r\n", b"GET / HTTP/1.1\r\nHost:\r\n\r\n"]
+)
+def test_a_client_of_http_1_0_need_not_name_the_host_and_any_other_may_leave_it_empty(head: bytes) -> None:
+    said, _ = asyncio.run(talk(head))
+    assert said.startswith(b"HTTP/1.1 204 ")
 
 
 async def talk(sent: bytes) -> tuple[bytes, list[list[tuple[bytes, bytes]]]]:
