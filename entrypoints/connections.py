@@ -97,7 +97,8 @@ class Connection(PartingConnection):
             self._arm(self._bounds.body_wait if self._in_body else self._bounds.head_wait)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value.rstrip(b" \t"))  # which the parser leaves there (RFC 9110 §5.5)
+        if not self._in_body:  # or it is a trailer, which says nothing of the request (RFC 9110 §6.5.1)
+            super().on_header(name, value.rstrip(b" \t"))  # which the parser leaves there (RFC 9110 §5.5)
 
     def on_headers_complete(self) -> None:
         if self._timer:

@@ -72,6 +72,12 @@ def test_a_client_of_http_1_0_need_not_name_the_host_and_any_other_may_leave_it_
     assert said.startswith(b"HTTP/1.1 204 ")
 
 
+def test_what_comes_behind_a_body_is_no_header() -> None:
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    _, (headers,) = asyncio.run(talk(head + b"2\r\n{}\r\n0\r\nX-Forwarded-For: 1.2.3.4\r\nHost: y\r\n\r\n"))
+    assert headers == [(b"host", b"x"), (b"transfer-encoding", b"chunked")]
+
+
 async def talk(sent: bytes) -> tuple[bytes, list[list[tuple[bytes, bytes]]]]:
     """What is said to this by the time that nothing more is, and the headers of the requests that were in it."""
     headers: list[list[tuple[bytes, bytes]]] = []
