@@ -57,7 +57,7 @@ class InMemoryStore:
     def stop_writing(self) -> None:
         self._turn.put(None)
 
-    def together(self) -> AbstractContextManager[None]:
+    def group_commit(self) -> AbstractContextManager[None]:
         return nullcontext()
 
     def migrate(self, revision: str = "head") -> list[Migration]:

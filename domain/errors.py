@@ -7,7 +7,7 @@
   * EmailTaken
   * InvalidValue
   * StaleVersion
-  * RefusedInBatch
+  * BatchRejected
   * IdempotencyKeyReused
   * IdempotencyKeyInUse
   * StorageUnavailable
@@ -65,7 +65,7 @@ class StaleVersion(BelongingsError):
     message = "It is not, or not any more, as the request says"
 
 
-class RefusedInBatch(BelongingsError):
+class BatchRejected(BelongingsError):
     """Of several things that were to be kept at once some were refused, so none was kept.
 
     :param errors: why, by the place of each in the batch, from 0.

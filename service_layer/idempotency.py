@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from domain.errors import EmailTaken, IdempotencyKeyInUse, IdempotencyKeyReused, NotFound, RefusedInBatch
+from domain.errors import BatchRejected, EmailTaken, IdempotencyKeyInUse, IdempotencyKeyReused, NotFound
 from service_layer.ports import Receipt, UnitOfWork
 
 KEPT_FOR = 24 * 60 * 60
@@ -58,7 +58,7 @@ def once(uow: UnitOfWork, attempt: Attempt | None, act: Callable[[], Answer]) ->
                     uow.receipts.add(attempt.receipt(answer), now=attempt.now)
                 uow.commit()
                 return answer
-    except (EmailTaken, NotFound, RefusedInBatch, IdempotencyKeyInUse):
+    except (EmailTaken, NotFound, BatchRejected, IdempotencyKeyInUse):
         # a twin of this attempt may have been quicker, and what it did be what refuses this one
         with uow:
             kept = uow.receipts.get(attempt.key, now=attempt.now) if attempt else None

@@ -5,7 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TypedDict
 
-from domain.errors import BelongingsError, InvalidValue, ItemNotFound, RefusedInBatch, StaleVersion, UserNotFound
+from domain.errors import BatchRejected, BelongingsError, InvalidValue, ItemNotFound, StaleVersion, UserNotFound
 from domain.items import Item
 from service_layer.idempotency import Attempt, once
 from service_layer.ports import UnitOfWork
@@ -30,8 +30,8 @@ class ItemChanges(_Details, total=False):
     title: str
 
 
-Seen = Callable[[ItemView], bool]
-"""Whether an item is still as whoever wants to change it has seen it."""
+Precondition = Callable[[ItemView], bool]
+"""Whether an item, as it is now, may be changed."""
 
 
 def create_item(
@@ -60,7 +60,7 @@ def create_item(
 def create_items(uow: UnitOfWork, new: Sequence[NewItem], *, attempt: Attempt | None = None) -> list[ItemView]:
     """Keep all of these new items, or none.
 
-    :raises RefusedInBatch: some cannot be kept, each for a reason of ``create_item``.
+    :raises BatchRejected: some cannot be kept, each for a reason of ``create_item``.
     """
     errors: dict[int, BelongingsError] = {}
     items: list[Item] = []
@@ -70,7 +70,7 @@ def create_items(uow: UnitOfWork, new: Sequence[NewItem], *, attempt: Attempt | 
         except InvalidValue as error:
             errors[place] = error
     if errors:
-        raise RefusedInBatch(errors)
+        raise BatchRejected(errors)
 
     def add() -> list[ItemView]:
         for place, item in enumerate(items):
@@ -79,7 +79,7 @@ def create_items(uow: UnitOfWork, new: Sequence[NewItem], *, attempt: Attempt | 
             except UserNotFound as error:
                 errors[place] = error
         if errors:
-            raise RefusedInBatch(errors)
+            raise BatchRejected(errors)
         return [item_view(item) for item in items]
 
     return once(uow, attempt, add)
@@ -118,35 +118,37 @@ def list_user_items(uow: UnitOfWork, user_id: int, page: PageRequest, *, counted
     return replace(items, total=uow.views.count_items(ItemFilter(owner=user_id))) if counted else items
 
 
-def change_item(uow: UnitOfWork, item_id: int, changes: ItemChanges, *, seen: Seen | None = None) -> ItemView:
+def change_item(
+    uow: UnitOfWork, item_id: int, changes: ItemChanges, *, precondition: Precondition | None = None
+) -> ItemView:
     """Change some of what is known of an item; it may get another owner, or none.
 
     :raises ItemNotFound: no item has this id.
-    :raises StaleVersion: it is not as it was seen.
+    :raises StaleVersion: the precondition does not hold.
     :raises UserNotFound, InvalidValue: as for ``create_item``.
     """
     with uow:
-        item = _expected(uow, item_id, seen)
+        item = _expected(uow, item_id, precondition)
         for name, value in changes.items():
             setattr(item, name, value)
         uow.commit()
     return item_view(item)
 
 
-def remove_item(uow: UnitOfWork, item_id: int, *, seen: Seen | None = None) -> None:
+def remove_item(uow: UnitOfWork, item_id: int, *, precondition: Precondition | None = None) -> None:
     """Remove an item.
 
     :raises ItemNotFound: no item has this id.
-    :raises StaleVersion: it is not as it was seen.
+    :raises StaleVersion: the precondition does not hold.
     """
     with uow:
-        uow.items.remove(_expected(uow, item_id, seen))
+        uow.items.remove(_expected(uow, item_id, precondition))
         uow.commit()
 
 
-def _expected(uow: UnitOfWork, item_id: int, seen: Seen | None) -> Item:
+def _expected(uow: UnitOfWork, item_id: int, precondition: Precondition | None) -> Item:
     """The item, which nobody else can change until this unit of work ends."""
     item = uow.items.get(item_id)
-    if seen and not seen(item_view(item)):
+    if precondition and not precondition(item_view(item)):
         raise StaleVersion
     return item

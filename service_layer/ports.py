@@ -253,8 +253,8 @@ class Store(Protocol):
         """How the connections to the database are used at the moment, for ``reading`` and for ``writing``;
         nothing where there are none."""
 
-    def together(self) -> AbstractContextManager[None]:
-        """Let the units of work that this thread runs in the block be kept together, where that is cheaper.
+    def group_commit(self) -> AbstractContextManager[None]:
+        """Let the units of work that this thread runs in the block be kept by one commit, where that is cheaper.
 
         What one of them has committed is kept when the block has ended without an error, and is there
         for those that follow; one that is refused leaves the others as they are. Only with

@@ -30,8 +30,8 @@ class UserChanges(TypedDict, total=False):
     is_active: bool
 
 
-Seen = Callable[[UserView], bool]
-"""Whether a user is still as whoever wants to change them has seen them."""
+Precondition = Callable[[UserView], bool]
+"""Whether a user, as they are now, may be changed."""
 
 
 def create_user(
@@ -89,12 +89,12 @@ def change_user(
     changes: UserChanges,
     *,
     password_min_length: int = PASSWORD_MIN_LENGTH,
-    seen: Seen | None = None,
+    precondition: Precondition | None = None,
 ) -> UserView:
     """Change some of what is known of a user.
 
     :raises UserNotFound: no user has this id.
-    :raises StaleVersion: they are not as they were seen.
+    :raises StaleVersion: the precondition does not hold.
     :raises EmailTaken, InvalidValue: as for ``create_user``.
     """
     hashed = None
@@ -103,7 +103,7 @@ def change_user(
         hashed = hasher.hash(changes["password"])  # before anybody has to wait for this unit of work
     with uow:
         user = uow.users.get(user_id)
-        items = _expected(uow, user, seen)["items"]
+        items = _expected(uow, user, precondition)["items"]
         user.email = changes.get("email", user.email)
         user.is_active = changes.get("is_active", user.is_active)
         user.hashed_password = hashed or user.hashed_password
@@ -111,26 +111,26 @@ def change_user(
     return user_view(user, items)
 
 
-def remove_user(uow: UnitOfWork, user_id: int, *, seen: Seen | None = None) -> None:
+def remove_user(uow: UnitOfWork, user_id: int, *, precondition: Precondition | None = None) -> None:
     """Remove a user and all of their items.
 
     :raises UserNotFound: no user has this id.
-    :raises StaleVersion: they are not as they were seen.
+    :raises StaleVersion: the precondition does not hold.
     """
     with uow:
         user = uow.users.get(user_id)
-        if seen:
-            _expected(uow, user, seen)
+        if precondition:
+            _expected(uow, user, precondition)
         uow.users.remove(user)
         uow.commit()
 
 
-def _expected(uow: UnitOfWork, user: User, seen: Seen | None) -> UserView:
+def _expected(uow: UnitOfWork, user: User, precondition: Precondition | None) -> UserView:
     """The user as they would be shown; nobody else can change what is shown until this unit of work ends.
 
-    :raises StaleVersion: they are not as they were seen.
+    :raises StaleVersion: the precondition does not hold.
     """
     view = user_view(user, [item_view(item) for item in uow.items.owned_by(stored_id(user), EMBEDDED_ITEMS)])
-    if seen and not seen(view):
+    if precondition and not precondition(view):
         raise StaleVersion
     return view

@@ -18,8 +18,8 @@ from sqlalchemy import URL, Connection, RowMapping, Table, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.sql.errors import first_line
-from adapters.sql.given_ids import continue_after, last_id
-from adapters.sql.long_transactions import one_moment, sole_writer
+from adapters.sql.id_sequences import continue_after, last_id
+from adapters.sql.long_transactions import snapshot, sole_writer
 from adapters.sql.tables import LASTING
 from domain.errors import BelongingsError, SchemaMismatch, StorageUnavailable
 
@@ -50,7 +50,7 @@ def copy(source: URL, target: URL, progress: Progress) -> dict[str, int]:
         if source == target:
             raise CannotCopy("the source and the target are the same database")
         with _in_one_line("source"):
-            given = stack.enter_context(one_moment(source))
+            given = stack.enter_context(snapshot(source))
         with _in_one_line("target"):
             taken = stack.enter_context(sole_writer(target))
         if any(taken.scalar(select(table.c.id).limit(1)) for table in LASTING):

@@ -1,11 +1,11 @@
-"""What can be asked of items, as conditions, with the parameters of ``asking.py``."""
+"""What can be asked of items, as conditions, with the parameters of ``parameters.py``."""
 
 from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, String, bindparam, func
 
-from adapters.sql.asking import ESCAPE
+from adapters.sql.parameters import ESCAPE
 from adapters.sql.statements import item_columns
 from adapters.sql.tables import items
 

@@ -22,7 +22,7 @@ _KEEP_WRITERS_OUT = {
 
 
 @contextmanager
-def one_moment(url: URL) -> Iterator[Connection]:
+def snapshot(url: URL) -> Iterator[Connection]:
     """A transaction that sees what was committed when it began and nothing later; it keeps nobody from writing.
 
     :raises SchemaMismatch: the schema is not the newest, or there is none.

@@ -22,7 +22,7 @@ class Sessions:
         self._thread = local()
 
     def new(self) -> Session:
-        """One whose commit is on disk when it returns, or in a block of ``together`` when that ends.
+        """One whose commit is on disk when it returns, or in a block of ``group_commit`` when that ends.
 
         :raises StorageUnavailable: the database has undone already what was written in the block.
         """
@@ -34,7 +34,7 @@ class Sessions:
         return Session(shared, join_transaction_mode="create_savepoint", expire_on_commit=False, autoflush=False)
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def group_commit(self) -> Iterator[None]:
         """Let this thread's sessions, one after the other, be kept with a single commit. For SQLite only.
 
         :raises StorageUnavailable: nothing of it was kept.

@@ -1,7 +1,7 @@
 """The statements behind the views, written once and compiled once.
 
 Their parameters are ``item`` and ``user`` (ids), and ``after``, ``skip`` and ``rows`` for pages.
-Those of lists of items that are filtered or sorted are in ``finding.py``.
+Those of lists of items that are filtered or sorted are in ``item_lists.py``.
 """
 
 from collections.abc import Collection

@@ -57,8 +57,8 @@ class SqlStore:
     def connections(self) -> Mapping[str, ConnectionUse]:
         return {"reading": _use(self._engines.reader), "writing": _use(self._engines.writer)}
 
-    def together(self) -> AbstractContextManager[None]:
-        return self._sessions.together() if self.one_writer else nullcontext()
+    def group_commit(self) -> AbstractContextManager[None]:
+        return self._sessions.group_commit() if self.one_writer else nullcontext()
 
     def migrate(self, revision: str = "head") -> list[Migration]:
         from adapters.sql.migrations import migrate  # Alembic takes its time to load, and most starts need none

@@ -5,9 +5,9 @@ from functools import lru_cache
 
 from sqlalchemy import Engine, SelectBase
 
-from adapters.sql import asking
+from adapters.sql import parameters
 from adapters.sql.driver import Query
-from adapters.sql.finding import count_of_items, page_of_items
+from adapters.sql.item_lists import count_of_items, page_of_items
 from adapters.sql.reader import Reader, Row
 from adapters.sql.statements import count_of_users, page_of_users, statements_for
 from service_layer.read_models import (
@@ -52,13 +52,13 @@ class SqlAlchemyViews:
     def users(self, page: PageRequest, wanted: UserFilter = ALL_USERS) -> Page[UserView]:
         query, asked = self._users, {}
         if wanted != ALL_USERS:
-            asked = asking.of_users(wanted)
+            asked = parameters.of_users(wanted)
             query = self._kept(page_of_users, self._dialect, tuple(asked))
-        rows = self._reader.rows(query, **asking.of_page(page), **asked)
+        rows = self._reader.rows(query, **parameters.of_page(page), **asked)
         return Page.cut(_with_items(rows), page.limit)
 
     def count_users(self, wanted: UserFilter = ALL_USERS) -> int:
-        asked = asking.of_users(wanted)
+        asked = parameters.of_users(wanted)
         return _number(self._reader.rows(self._kept(count_of_users, tuple(asked)), **asked))
 
     def item(self, item_id: int) -> ItemView | None:
@@ -67,19 +67,19 @@ class SqlAlchemyViews:
 
     def items(self, page: PageRequest, wanted: ItemFilter = ALL_ITEMS) -> Page[ItemView]:
         if wanted == ALL_ITEMS:
-            rows = self._reader.rows(self._items, **asking.of_page(page))
+            rows = self._reader.rows(self._items, **parameters.of_page(page))
         else:
-            sort, place = asking.by_id_if_so(wanted, page)
-            asked = asking.of_items(wanted, self._dialect) | asking.of_sorted_page(place, sort)
+            sort, place = parameters.by_id_if_so(wanted, page)
+            asked = parameters.of_items(wanted, self._dialect) | parameters.of_sorted_page(place, sort)
             rows = self._reader.rows(self._kept(page_of_items, self._dialect, sort, tuple(asked)), **asked)
         return Page.cut(_items(rows), page.limit)
 
     def count_items(self, wanted: ItemFilter = ALL_ITEMS) -> int:
-        asked = asking.of_items(wanted, self._dialect)
+        asked = parameters.of_items(wanted, self._dialect)
         return _number(self._reader.rows(self._kept(count_of_items, self._dialect, tuple(asked)), **asked))
 
     def user_items(self, user_id: int, page: PageRequest) -> Page[ItemView] | None:
-        rows = self._reader.rows(self._user, user=user_id, **asking.of_page(page))
+        rows = self._reader.rows(self._user, user=user_id, **parameters.of_page(page))
         return Page.cut(_with_items(rows)[0]["items"], page.limit) if rows else None
 
 

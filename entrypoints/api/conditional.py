@@ -33,7 +33,7 @@ def is_known(request: Request, tag: str) -> bool:
     return _names(request, b"if-none-match", tag, f"W/{tag}") is True
 
 
-def seen(request: Request) -> Callable[[Mapping[str, Any]], bool] | None:
+def precondition(request: Request) -> Callable[[Mapping[str, Any]], bool] | None:
     """What tells whether something is to be changed as it is now, by the same; None where the client does not ask."""
     if not any(name in _CONDITIONS for name, _ in request.scope["headers"]):
         return None

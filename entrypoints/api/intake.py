@@ -11,7 +11,7 @@ LIMIT = 1024 * 1024
 """Bytes of one body."""
 
 LIMIT_OF_ALL = 64 * LIMIT
-"""Bytes of all bodies that are being received or worked on."""
+"""Bytes that all bodies may have together which are being received or worked on."""
 
 TOO_LARGE = "The body is larger than 1 MiB"
 TOO_SLOW = "The request did not come to its end in time"

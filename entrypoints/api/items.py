@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from entrypoints.api import schemas
 from entrypoints.api.answers import answer, changed, created, listed, shown, wants_count
-from entrypoints.api.conditional import seen
+from entrypoints.api.conditional import precondition
 from entrypoints.api.dependencies import Id, reading, writing
 from entrypoints.api.documentation import changes, creates, lists, removes, router_for, shows
 from entrypoints.api.problems import problem
@@ -66,11 +66,11 @@ async def read_item(item_id: Id, request: Request) -> Response:
 async def change_item(item_id: Id, body: schemas.ItemUpdate, request: Request) -> Response:
     """Change some of an item; it may get another owner, or none."""
     update: items.ItemChanges = body.model_dump()  # type: ignore[assignment]  # it has these fields
-    return changed(await writing(request, items.change_item, item_id, update, seen=seen(request)))
+    return changed(await writing(request, items.change_item, item_id, update, precondition=precondition(request)))
 
 
 @router.delete("/{item_id}", response_model=schemas.Removed, **removes())
 async def remove_item(item_id: Id, request: Request) -> Response:
     """Remove an item."""
-    await writing(request, items.remove_item, item_id, seen=seen(request))
+    await writing(request, items.remove_item, item_id, precondition=precondition(request))
     return answer({"ok": True})

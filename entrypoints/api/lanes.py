@@ -17,7 +17,7 @@ from service_layer.ports import Store
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-_TOGETHER = 32
+_GROUP_MAX = 32
 """Jobs at most that are done together: more of them make each wait longer than they save."""
 
 _WORK_ENDS_AT = 0.9
@@ -98,7 +98,7 @@ class Lane:
     Python's own executor does the same for 14 µs more a request.
 
     :param changes: whether the work changes anything. Then nobody knows what comes of it once it is late.
-    :param together: keeps what is done in it when it ends, or fails. What waits when a thread comes free
+    :param group_commit: keeps what is done in it when it ends, or fails. What waits when a thread comes free
         is then done in one such block, and nobody is told what came of it before its end.
     """
 
@@ -109,7 +109,7 @@ class Lane:
         patience: Patience,
         *,
         changes: bool = False,
-        together: Callable[[], AbstractContextManager[None]] | None = None,
+        group_commit: Callable[[], AbstractContextManager[None]] | None = None,
     ) -> None:
         self.name = name
         self._working: list[None] = []  # one for each thread: a number could not be changed by several at once
@@ -117,7 +117,7 @@ class Lane:
         self._wait = min(patience.thread, patience.deadline)
         self._queue = patience.queue
         self._late = OutcomeUnknown if changes else StorageUnavailable
-        self._together = together
+        self._group_commit = group_commit
         self._jobs: SimpleQueue[_Job[Any] | None] = SimpleQueue()
         self._threads = [Thread(target=self._serve, name=f"{name} {n}", daemon=True) for n in range(width)]
         for thread in self._threads:
@@ -173,18 +173,18 @@ class Lane:
     def _serve(self) -> None:
         while job := self._jobs.get():
             self._working.append(None)
-            if self._together is None or self._jobs.empty():
+            if self._group_commit is None or self._jobs.empty():
                 if job.do():
                     job.tell()
             else:
-                self._do_together(job, self._together)
+                self._do_group(job, self._group_commit)
             self._working.pop()
 
-    def _do_together(self, first: _Job[Any], together: Callable[[], AbstractContextManager[None]]) -> None:
+    def _do_group(self, first: _Job[Any], group_commit: Callable[[], AbstractContextManager[None]]) -> None:
         done: list[_Job[Any]] = []
         set_deadline(first.ends)
         try:
-            with together():
+            with group_commit():
                 for job in self._from(first):
                     if job.do():
                         done.append(job)
@@ -200,7 +200,7 @@ class Lane:
         """This one and those that wait behind it, as many as may be done together."""
         yield first
         with suppress(Empty):
-            for _ in range(_TOGETHER - 1):
+            for _ in range(_GROUP_MAX - 1):
                 job = self._jobs.get_nowait()
                 if job is None:  # it is what ends a thread
                     self._jobs.put(None)
@@ -222,7 +222,7 @@ class Lanes:
     def __init__(self, store: Store, *, threads: int, processors: int, patience: Patience) -> None:
         self.reading = Lane("reading", threads, patience)
         if store.one_writer:
-            self.writing = Lane("writing", 1, patience, changes=True, together=store.together)
+            self.writing = Lane("writing", 1, patience, changes=True, group_commit=store.group_commit)
         else:
             self.writing = Lane("writing", threads, patience, changes=True)
         self.hashing = Lane("hashing", processors, patience, changes=True)

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from domain.errors import (
+    BatchRejected,
     BelongingsError,
     EmailTaken,
     IdempotencyKeyInUse,
@@ -20,7 +21,6 @@ from domain.errors import (
     InvalidValue,
     ItemNotFound,
     OutcomeUnknown,
-    RefusedInBatch,
     SchemaMismatch,
     StaleVersion,
     StorageFull,
@@ -71,7 +71,7 @@ class InvalidPart(BaseModel):
 
 
 class Problem(BaseModel):
-    """What went wrong (RFC 9457). It never repeats what was sent."""
+    """What went wrong (RFC 9457). It never repeats a value that was sent."""
 
     type: Annotated[str, WithJsonSchema({"type": "string", "enum": sorted(TYPES)})]
     title: str
@@ -117,7 +117,7 @@ async def _domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, BelongingsError)
     if isinstance(error, InvalidValue):
         return invalid([_invalid_part(error)])
-    if isinstance(error, RefusedInBatch):
+    if isinstance(error, BatchRejected):
         return invalid([_invalid_part(each, place) for place, each in error.errors.items()])
     status, type = next(_DOMAIN[kind] for kind in error.__class__.__mro__ if kind in _DOMAIN)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:

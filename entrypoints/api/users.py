@@ -4,7 +4,7 @@ from fastapi import Request, Response
 
 from entrypoints.api import schemas
 from entrypoints.api.answers import answer, changed, created, listed, shown, wants_count
-from entrypoints.api.conditional import seen
+from entrypoints.api.conditional import precondition
 from entrypoints.api.dependencies import Id, container, hashing, reading, writing
 from entrypoints.api.documentation import changes, creates, lists, removes, router_for, shows
 from entrypoints.api.queries import WantedPage, WantedUsers, wanted
@@ -57,7 +57,7 @@ async def change_user(user_id: Id, body: schemas.UserUpdate, request: Request) -
         user_id,
         update,
         password_min_length=needed.settings().password_min_length,
-        seen=seen(request),
+        precondition=precondition(request),
     )
     return changed(user)
 
@@ -65,7 +65,7 @@ async def change_user(user_id: Id, body: schemas.UserUpdate, request: Request) -
 @router.delete("/{user_id}", response_model=schemas.Removed, **removes())
 async def remove_user(user_id: Id, request: Request) -> Response:
     """Remove a user and all of their items."""
-    await writing(request, users.remove_user, user_id, seen=seen(request))
+    await writing(request, users.remove_user, user_id, precondition=precondition(request))
     return answer({"ok": True})
 
 

@@ -196,7 +196,7 @@ def test_what_waits_is_done_together_and_nobody_is_told_before_it_is_kept(kept: 
     blocked, go_on = Event(), Event()
 
     @contextmanager
-    def together() -> Iterator[None]:
+    def group_commit() -> Iterator[None]:
         yield
         seen.append(list(told))
         if not kept:
@@ -208,7 +208,7 @@ def test_what_waits_is_done_together_and_nobody_is_told_before_it_is_kept(kept: 
         return "first"
 
     async def main() -> None:
-        lane = Lane("test", 1, PATIENT, together=together)
+        lane = Lane("test", 1, PATIENT, group_commit=group_commit)
 
         async def ask(work: Callable[[], object]) -> None:
             try:
@@ -237,7 +237,7 @@ def test_what_is_done_together_has_the_time_of_its_first_and_is_told_at_once_if_
     blocked, go_on = Event(), Event()
 
     @contextmanager
-    def together() -> Iterator[None]:
+    def group_commit() -> Iterator[None]:
         left.append(seconds_left())
         if not begins:
             raise StorageUnavailable("somebody else writes")
@@ -248,7 +248,7 @@ def test_what_is_done_together_has_the_time_of_its_first_and_is_told_at_once_if_
         go_on.wait()
 
     async def main() -> list[str]:
-        lane = Lane("test", 1, Patience(thread=60, deadline=0.1), together=together)
+        lane = Lane("test", 1, Patience(thread=60, deadline=0.1), group_commit=group_commit)
         told: list[str] = []
 
         async def ask(work: Callable[[], object]) -> None:

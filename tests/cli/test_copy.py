@@ -276,7 +276,7 @@ def test_the_source_serves_on_and_what_is_written_there_meanwhile_is_left_out(
 
 
 def test_of_two_copies_at_once_one_is_refused(filled: Callable[[str], str], empty_url: str) -> None:
-    second: list[Future[tuple[int, int]]] = []
+    second: list[Future[dict[str, int]]] = []
     source = filled("sqlite")
     with ThreadPoolExecutor(1) as thread:
 

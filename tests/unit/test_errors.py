@@ -3,6 +3,7 @@
 import pytest
 
 from domain.errors import (
+    BatchRejected,
     BelongingsError,
     EmailTaken,
     IdempotencyKeyInUse,
@@ -10,7 +11,6 @@ from domain.errors import (
     InvalidValue,
     ItemNotFound,
     NotFound,
-    RefusedInBatch,
     SchemaMismatch,
     SchemaNewer,
     StaleVersion,
@@ -25,7 +25,7 @@ SENTENCES = [
     (EmailTaken(), "Email already registered"),
     (InvalidValue("title", "must not be blank"), "title must not be blank"),
     (StaleVersion(), "It is not, or not any more, as the request says"),
-    (RefusedInBatch({3: UserNotFound()}), "Some of them were refused; none was kept"),
+    (BatchRejected({3: UserNotFound()}), "Some of them were refused; none was kept"),
     (IdempotencyKeyReused(), "This Idempotency-Key was used for another request"),
     (IdempotencyKeyInUse(), "A request with this Idempotency-Key is being answered at this moment"),
     (StorageUnavailable("connection refused by 10.0.0.7"), "The database is not available at the moment"),
@@ -45,7 +45,7 @@ def test_what_the_driver_said_is_for_the_operator_only() -> None:
 
 def test_a_refused_batch_says_why_for_each_place() -> None:
     errors: dict[int, BelongingsError] = {0: UserNotFound(), 7: InvalidValue("title", "must not be blank")}
-    assert RefusedInBatch(errors).errors == errors
+    assert BatchRejected(errors).errors == errors
 
 
 def test_what_is_missing_can_be_caught_by_one_name() -> None:

@@ -7,12 +7,12 @@ import pytest
 
 from adapters.in_memory import InMemoryStore, InMemoryUnitOfWork
 from domain.errors import (
+    BatchRejected,
     BelongingsError,
     EmailTaken,
     IdempotencyKeyInUse,
     IdempotencyKeyReused,
     InvalidValue,
-    RefusedInBatch,
     UserNotFound,
 )
 from domain.items import Item
@@ -112,7 +112,7 @@ def test_a_refusal_is_not_kept(uow: InMemoryUnitOfWork) -> None:
     rick = "rick@example.com"
     with pytest.raises(UserNotFound):
         create_item(uow, title="Towel", owner_id=1, attempt=ATTEMPT)
-    with pytest.raises(RefusedInBatch):
+    with pytest.raises(BatchRejected):
         create_items(uow, [{"title": "Towel", "owner_id": 1}], attempt=ATTEMPT)
     with pytest.raises(InvalidValue):
         create_item(uow, title="", attempt=ATTEMPT)
@@ -122,7 +122,7 @@ def test_a_refusal_is_not_kept(uow: InMemoryUnitOfWork) -> None:
     assert create_item(uow, title="Towel", owner_id=1, attempt=ATTEMPT)["owner_id"] == 1
 
 
-@pytest.mark.parametrize("refusal", [EmailTaken(), UserNotFound(), RefusedInBatch({}), None])
+@pytest.mark.parametrize("refusal", [EmailTaken(), UserNotFound(), BatchRejected({}), None])
 def test_who_is_overtaken_by_a_twin_gets_the_answer_of_the_twin(
     store: InMemoryStore, uow: InMemoryUnitOfWork, refusal: BelongingsError | None
 ) -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from adapters.in_memory import InMemoryStore, InMemoryUnitOfWork
-from domain.errors import EmailTaken, InvalidValue, ItemNotFound, RefusedInBatch, StaleVersion, UserNotFound
+from domain.errors import BatchRejected, EmailTaken, InvalidValue, ItemNotFound, StaleVersion, UserNotFound
 from service_layer.items import (
     ItemChanges,
     NewItem,
@@ -211,13 +211,13 @@ def test_a_removed_user_is_gone_with_their_items(uow: InMemoryUnitOfWork, rick: 
 
 def test_who_is_still_as_they_were_seen_can_be_changed_and_removed(uow: InMemoryUnitOfWork, rick: int) -> None:
     seen = read_user(uow, rick)
-    changed = change_user(uow, HASHER, rick, {"is_active": False}, seen=seen.__eq__)
+    changed = change_user(uow, HASHER, rick, {"is_active": False}, precondition=seen.__eq__)
     with pytest.raises(StaleVersion):
-        change_user(uow, HASHER, rick, {"email": "pickle@example.com"}, seen=seen.__eq__)
+        change_user(uow, HASHER, rick, {"email": "pickle@example.com"}, precondition=seen.__eq__)
     with pytest.raises(StaleVersion):
-        remove_user(uow, rick, seen=seen.__eq__)
+        remove_user(uow, rick, precondition=seen.__eq__)
     assert read_user(uow, rick) == changed
-    remove_user(uow, rick, seen=changed.__eq__)
+    remove_user(uow, rick, precondition=changed.__eq__)
     assert not list_users(uow, EVERYTHING).rows
 
 
@@ -225,7 +225,7 @@ def test_a_user_who_got_an_item_is_not_as_they_were_seen(uow: InMemoryUnitOfWork
     seen = read_user(uow, rick)
     create_item(uow, title="Portal gun", owner_id=rick)
     with pytest.raises(StaleVersion):
-        remove_user(uow, rick, seen=seen.__eq__)
+        remove_user(uow, rick, precondition=seen.__eq__)
     assert uow.views.count_items() == 1
 
 
@@ -272,13 +272,13 @@ def test_a_removed_item_is_gone_and_its_owner_stays(uow: InMemoryUnitOfWork, ric
 
 def test_an_item_that_is_still_as_it_was_seen_can_be_changed_and_removed(uow: InMemoryUnitOfWork) -> None:
     seen = create_item(uow, title="Towel")
-    changed = change_item(uow, seen["id"], {"title": "Sieve"}, seen=seen.__eq__)
+    changed = change_item(uow, seen["id"], {"title": "Sieve"}, precondition=seen.__eq__)
     with pytest.raises(StaleVersion):
-        change_item(uow, seen["id"], {"title": "Spoon"}, seen=seen.__eq__)
+        change_item(uow, seen["id"], {"title": "Spoon"}, precondition=seen.__eq__)
     with pytest.raises(StaleVersion):
-        remove_item(uow, seen["id"], seen=seen.__eq__)
+        remove_item(uow, seen["id"], precondition=seen.__eq__)
     assert read_item(uow, seen["id"]) == changed
-    remove_item(uow, seen["id"], seen=changed.__eq__)
+    remove_item(uow, seen["id"], precondition=changed.__eq__)
     assert not list_items(uow, EVERYTHING).rows
 
 
@@ -295,13 +295,13 @@ def test_of_a_batch_with_refused_items_none_is_kept_and_each_refusal_is_told(
 ) -> None:
     blank: NewItem = {"title": " "}
     poor: NewItem = {"title": "Towel", "price": Decimal(-1)}
-    with pytest.raises(RefusedInBatch) as invalid:
+    with pytest.raises(BatchRejected) as invalid:
         create_items(uow, [{"title": "Flask"}, blank, {"title": "Flask", "owner_id": ID_MAX}, poor])
     assert {place: str(error) for place, error in invalid.value.errors.items()} == {
         1: "title must not be blank",
         3: "price must be between 0 and 9999999999.99",
     }
-    with pytest.raises(RefusedInBatch) as ownerless:
+    with pytest.raises(BatchRejected) as ownerless:
         create_items(
             uow, [{"title": "a", "owner_id": 0}, {"title": "b", "owner_id": rick}, {"title": "c", "owner_id": 9}]
         )

@@ -20,7 +20,7 @@ def titles(container: Container) -> list[str]:
 
 def test_what_units_of_work_commit_together_is_there_afterwards(container: Container) -> None:
     units = container.unit_of_work
-    with container.store().together():
+    with container.store().group_commit():
         user_id = stored_user(units)
         stored_item(units, title="one", owner_id=user_id)
         stored_item(units, title="two")
@@ -29,7 +29,7 @@ def test_what_units_of_work_commit_together_is_there_afterwards(container: Conta
 
 def test_each_finds_what_those_before_it_have_committed(container: Container) -> None:
     units = container.unit_of_work
-    with container.store().together():
+    with container.store().group_commit():
         item_id = stored_item(units, title="before")
         with units() as uow:
             uow.items.get(item_id).title = "after"
@@ -42,20 +42,20 @@ def test_each_change_is_held_against_what_those_before_it_have_made(container: C
     units, hasher = container.unit_of_work, container.hasher()
     user_id = stored_user(units)
     before = read_user(units(), user_id)
-    with container.store().together():
-        change_user(units(), hasher, user_id, {"is_active": False}, seen=before.__eq__)
+    with container.store().group_commit():
+        change_user(units(), hasher, user_id, {"is_active": False}, precondition=before.__eq__)
         with pytest.raises(StaleVersion):
-            change_user(units(), hasher, user_id, {"is_active": True}, seen=before.__eq__)
+            change_user(units(), hasher, user_id, {"is_active": True}, precondition=before.__eq__)
         stored_item(units, owner_id=user_id)
         with pytest.raises(StaleVersion):
-            remove_user(units(), user_id, seen=before.__eq__)
+            remove_user(units(), user_id, precondition=before.__eq__)
         assert len(change_user(units(), hasher, user_id, {"is_active": True})["items"]) == 1
     assert read_user(units(), user_id)["is_active"]
 
 
 def test_one_that_is_refused_or_not_committed_leaves_the_others_as_they_are(container: Container) -> None:
     units = container.unit_of_work
-    with container.store().together():
+    with container.store().group_commit():
         stored_user(units)
         with pytest.raises(EmailTaken), units() as uow:
             uow.items.add(Item(title="refused"))
@@ -68,7 +68,7 @@ def test_one_that_is_refused_or_not_committed_leaves_the_others_as_they_are(cont
 
 def test_after_a_block_each_is_kept_by_itself_again(container: Container) -> None:
     units = container.unit_of_work
-    with container.store().together():
+    with container.store().group_commit():
         pass
     with units() as uow:
         uow.items.add(Item(title="kept"))
@@ -79,7 +79,7 @@ def test_after_a_block_each_is_kept_by_itself_again(container: Container) -> Non
 @pytest.mark.parametrize("container", ["sqlite"], indirect=True)
 def test_an_error_that_leaves_a_block_of_sqlite_undoes_all_of_it(container: Container) -> None:
     units = container.unit_of_work
-    with pytest.raises(ZeroDivisionError), container.store().together():
+    with pytest.raises(ZeroDivisionError), container.store().group_commit():
         stored_item(units)
         raise ZeroDivisionError
     stored_item(units, title="next")
@@ -92,7 +92,7 @@ def test_a_transaction_that_sqlite_itself_has_undone_is_not_taken_for_kept(conta
     units, writer = container.unit_of_work, container.engines().writer
     drivers: list[sqlite3.Connection] = []
     event.listen(writer, "checkout", lambda driver, *_: drivers.append(driver))
-    with pytest.raises(StorageUnavailable), container.store().together():
+    with pytest.raises(StorageUnavailable), container.store().group_commit():
         stored_item(units, title="undone")
         drivers[-1].execute("ROLLBACK")
         with pytest.raises(StorageUnavailable):

@@ -1,4 +1,4 @@
-"""The statements behind lists of items that are filtered or sorted, with the parameters of ``asking.py``."""
+"""The statements behind lists of items that are filtered or sorted, with the parameters of ``parameters.py``."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

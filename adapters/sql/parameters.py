@@ -54,7 +54,7 @@ def of_page(page: PageRequest) -> Asked:
 
 
 def by_id_if_so(wanted: ItemFilter, page: PageRequest) -> tuple[Sort, PageRequest]:
-    """Items of one title that are sorted by title are sorted by id; and so begins their page."""
+    """To sort items of one title by title is to sort them by id: that sort, and where the page begins in it."""
     title, place = wanted.title, page.after_value
     if title is None or not wanted.sort.endswith("title"):
         return wanted.sort, page
