@@ -1,6 +1,7 @@
-"""The edge of the hexagon: what use cases need from the outside world.
+"""The edge of the hexagon: what the service needs from the outside world; what use cases need comes first.
 
-Every promise below has a test in ``tests/contract``, which runs on every adapter.
+Every promise of repositories, receipts, views, units of work, stores and rate limiters has a test in
+``tests/contract``, which runs on every adapter; those of ``Store.migrate`` are in ``tests/migrations``.
 """
 
 from collections.abc import Mapping, Sequence
