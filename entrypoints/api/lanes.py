@@ -3,6 +3,7 @@
 from asyncio import Future, TimerHandle, get_running_loop
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -48,12 +49,13 @@ class Patience:
 class _Job(Generic[Result]):
     """Work, and who waits for what comes of it."""
 
-    __slots__ = ("_begun", "_outcome", "_work", "ends", "loop", "result", "timer")
+    __slots__ = ("_begun", "_context", "_outcome", "_work", "ends", "loop", "result", "timer")
 
     timer: TimerHandle
 
     def __init__(self, work: Callable[[], Result], ends: float) -> None:
         self._work = work
+        self._context = copy_context()  # in which the id of the request is, for what the work logs
         self.ends = ends
         self._begun = Lock()  # taken once: by the thread that does the work, or by whoever will not wait for it
         self.loop = get_running_loop()
@@ -65,7 +67,7 @@ class _Job(Generic[Result]):
             return False
         set_deadline(self.ends)
         try:
-            self._outcome: tuple[Callable[[Any], None], object] = self.result.set_result, self._work()
+            self._outcome: tuple[Callable[[Any], None], object] = self.result.set_result, self._context.run(self._work)
         except BaseException as error:  # noqa: BLE001  # it belongs to whoever waits
             self.undo(error)
         return True

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import logging
 import re
 from collections.abc import Iterator
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from entrypoints.api.app import create_app
 from entrypoints.container import build_container
-from entrypoints.logs import Format
+from entrypoints.logs import Format, JsonFormatter
 from entrypoints.settings import Settings
 from tests.api.problems import expect_problem
 from tests.conftest import container_for
@@ -145,6 +147,25 @@ def test_a_503_carries_its_id_and_so_does_the_reason_in_the_log(caplog: pytest.L
     with TestClient(create_app(container_for(f"postgresql://rick:s3cret@127.0.0.1:{free_port()}/none"))) as client:
         answer = client.get("/users/1", headers={"X-Request-ID": "ours"})
     assert expect_problem(answer, 503, "database-unavailable")["request_id"] == "ours"
+
+
+def test_what_a_use_case_logs_carries_the_id_of_its_request(app: FastAPI) -> None:
+    class TalkativeHasher:
+        """Says what it does."""
+
+        def hash(self, password: str) -> str:
+            logging.getLogger("belongings").warning("hashing")
+            return "hash"
+
+    app.state.container.hasher.override(TalkativeHasher())
+    handler = logging.StreamHandler(StringIO())
+    handler.setFormatter(JsonFormatter())
+    logging.getLogger("belongings").addHandler(handler)
+    with TestClient(app, headers={"X-Request-ID": "ours"}) as client:
+        client.post("/users/", json={"email": "a@example.com", "password": "wubbalubba"})
+    logging.getLogger("belongings").removeHandler(handler)
+    told = json.loads(handler.stream.getvalue())
+    assert (told["message"], told["request_id"]) == ("hashing", "ours")
 
 
 def test_an_unexpected_error_is_logged_once_with_its_traceback(

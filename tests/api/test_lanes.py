@@ -1,7 +1,7 @@
 """Work that waits keeps other work from nothing."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from threading import Event, Lock
 from threading import enumerate as enumerate_threads
@@ -15,6 +15,7 @@ from domain.items import Item
 from entrypoints.api.app import create_app
 from entrypoints.api.lanes import Lane, Patience
 from entrypoints.container import Container, build_container
+from entrypoints.logs import request_id
 from entrypoints.settings import Settings
 from service_layer.deadline import seconds_left
 
@@ -98,6 +99,37 @@ def test_work_knows_how_much_time_it_has_and_that_it_is_less_than_whoever_asked_
         return [await lane.run(seconds_left) for _ in range(2)]
 
     assert all(40 < left <= 45 for left in run(main))
+
+
+def test_work_knows_for_which_request_it_is_done_even_among_others() -> None:
+    told: list[str | None] = []
+    blocked, go_on = Event(), Event()
+
+    def work() -> None:
+        told.append(request_id.get())
+        request_id.set("left behind")
+        blocked.set()
+        go_on.wait()
+
+    async def ask(lane: Lane, id: str) -> None:
+        request_id.set(id)
+        await lane.run(work)
+
+    async def main() -> None:
+        lane = Lane("test", 1, PATIENT, together=nullcontext)
+        async with create_task_group() as group:
+            group.start_soon(ask, lane, "first")
+            while not blocked.is_set():
+                await sleep(0)
+            for id in ("second", "third"):
+                group.start_soon(ask, lane, id)
+            while lane.waiting < 2:
+                await sleep(0)
+            go_on.set()
+        await lane.run(work)
+
+    run(main)
+    assert told == ["first", "second", "third", None]
 
 
 def test_what_comes_when_the_queue_is_full_is_refused_at_once() -> None:
