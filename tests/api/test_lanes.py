@@ -116,7 +116,7 @@ def test_work_knows_for_which_request_it_is_done_even_among_others() -> None:
         await lane.run(work)
 
     async def main() -> None:
-        lane = Lane("test", 1, PATIENT, together=nullcontext)
+        lane = Lane("test", 1, PATIENT, group_commit=nullcontext)
         async with create_task_group() as group:
             group.start_soon(ask, lane, "first")
             while not blocked.is_set():
