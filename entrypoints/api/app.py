@@ -11,13 +11,14 @@ from typing import Any
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.types import ASGIApp
 
 from domain.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
 from entrypoints import logs
 from entrypoints.api import health, items, users
 from entrypoints.api.cors import Cors
 from entrypoints.api.documentation import document
-from entrypoints.api.every_request import EveryRequest
+from entrypoints.api.every_request import EveryRequest, broken
 from entrypoints.api.head import HeadAsGet
 from entrypoints.api.intake import Intake
 from entrypoints.api.lanes import Lanes, Patience
@@ -71,9 +72,11 @@ def create_app(container: Container | None = None) -> FastAPI:
         app.add_middleware(SignUpLimit, limiter)
     app.add_middleware(Intake, requests=settings.requests, body_wait=settings.body_wait)
     app.add_middleware(HeadAsGet)
+    where_broken: ASGIApp = broken
     if origins := settings.cors_origins:
         app.add_middleware(Cors, origins)
-    app.add_middleware(EveryRequest, *filter(None, told))  # added last, asked first
+        where_broken = Cors(broken, origins)
+    app.add_middleware(EveryRequest, *filter(None, told), broken=where_broken)  # added last, asked first
     add_problem_handlers(app)
     for router in (health.router, items.router, users.router):
         _put_first(app, router)

@@ -32,11 +32,13 @@ class EveryRequest:
     Answers are not to be stored by anybody, as they hold personal data; only the assets of ``/docs`` are.
 
     :param told: what wants to know how each request ended.
+    :param broken: answers where something broke, with what the middlewares behind this one would have added.
     """
 
-    def __init__(self, app: ASGIApp, *told: RequestLog) -> None:
+    def __init__(self, app: ASGIApp, *told: RequestLog, broken: ASGIApp) -> None:
         self._app = app
         self._told = told
+        self._broken = broken
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -72,7 +74,7 @@ class EveryRequest:
         except Exception as error:  # whatever it is, it ends here
             logger.error("unexpected error", exc_info=error)
             if status is None:
-                await problem(500, "Something went wrong on our side; it has been logged")(scope, receive, send_on)
+                await self._broken(scope, receive, send_on)
         finally:
             seconds = perf_counter() - begun
             method = scope["method"] if scope["method"] in _METHODS else "OTHER"
@@ -80,6 +82,11 @@ class EveryRequest:
             end = (id, method, _template(scope), status, left or status is None, seconds, client[0])
             for tell in self._told:
                 tell(*end)
+
+
+async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+    """The answer where something broke."""
+    await problem(500, "Something went wrong on our side; it has been logged")(scope, receive, send)
 
 
 def new_id() -> str:

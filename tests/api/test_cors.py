@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
+from pydantic import SecretStr
 
 from entrypoints.api.app import create_app
 from entrypoints.container import build_container
@@ -11,6 +12,7 @@ from entrypoints.settings import Settings
 
 PAGE = "https://app.example.com"
 ASKING = {"Origin": PAGE, "Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": "if-match"}
+USER = {"email": "rick@example.com", "password": "wubbalubba"}
 
 
 def client_of(**settings: object) -> TestClient:
@@ -48,6 +50,25 @@ def test_the_page_may_read_what_went_wrong_too(open_to_the_page: TestClient) -> 
     too_large = open_to_the_page.post("/users/", content=bytes(2**20 + 1), headers={"Origin": PAGE})
     assert [answer.status_code for answer in (missing, too_large)] == [404, 413]
     assert [answer.headers["Access-Control-Allow-Origin"] for answer in (missing, too_large)] == [PAGE] * 2
+
+
+def test_the_page_may_read_that_something_broke_and_under_which_id() -> None:
+    class BrokenHasher:
+        """Fails as nobody foresaw."""
+
+        def hash(self, password: str) -> str:
+            raise RuntimeError
+
+    container = build_container(Settings(database_url=SecretStr("memory://"), cors_origins=(PAGE,)))
+    container.hasher.override(BrokenHasher())
+    with TestClient(create_app(container)) as client:
+        broken = client.post("/users/", json=USER, headers={"Origin": PAGE, "X-Request-ID": "ours"})
+        elsewhere = client.post("/users/", json=USER, headers={"Origin": "https://evil.example.com"})
+    assert [broken.status_code, elsewhere.status_code] == [500, 500]
+    assert broken.headers["Access-Control-Allow-Origin"] == PAGE
+    assert "X-Request-ID" in broken.headers["Access-Control-Expose-Headers"]
+    assert broken.headers.get_list("X-Request-ID") == [broken.json()["request_id"]] == ["ours"]
+    assert "Access-Control-Allow-Origin" not in elsewhere.headers
 
 
 @pytest.mark.parametrize(
