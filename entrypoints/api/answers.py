@@ -57,9 +57,9 @@ def listed(page: Page[UserView] | Page[ItemView], query: WantedPage, request: Re
 
 
 def wants_count(request: Request) -> bool:
-    """Whether the client asks for the number of all rows: ``Prefer: count=exact`` (RFC 7240)."""
-    preferences = ",".join(request.headers.getlist("Prefer")).split(",")
-    return any(each.partition(";")[0].replace(" ", "").lower() in _COUNT for each in preferences)
-
-
-_COUNT = ("count=exact", 'count="exact"')
+    """Whether the client asks for the number of all rows: ``Prefer: count=exact`` (RFC 7240); the first one counts."""
+    for preference in ",".join(request.headers.getlist("Prefer")).split(","):
+        name, _, value = preference.partition(";")[0].partition("=")
+        if name.strip(" \t").lower() == "count":
+            return value.strip(" \t").lower() in ("exact", '"exact"')
+    return False
