@@ -10,7 +10,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 from entrypoints.api.every_request import NOTHING_KNOWN, headers_for, new_id
 from entrypoints.api.intake import TOO_SLOW
 from entrypoints.api.problems import problem
-from entrypoints.logs import RequestLog
+from entrypoints.logs import Access, AccessLog
 from entrypoints.parting import PartingConnection
 
 HEAD_LIMIT = 64 * 1024
@@ -54,7 +54,7 @@ class Connection(PartingConnection):
     longest ago, of all that wait for their clients. So clients that send nothing keep nobody out.
     """
 
-    def __init__(self, *args: Any, bounds: Bounds, log: RequestLog | None = None, **named: Any) -> None:
+    def __init__(self, *args: Any, bounds: Bounds, log: AccessLog | None = None, **named: Any) -> None:
         super().__init__(*args, **named)
         self._bounds = bounds
         self._log = log
@@ -182,7 +182,7 @@ class Connection(PartingConnection):
             if self._log:
                 waited = self.loop.time() - self._since
                 client = self.client[0] if self.client else NOTHING_KNOWN
-                self._log(id, NOTHING_KNOWN, NOTHING_KNOWN, status, False, waited, client)
+                self._log(Access(id, NOTHING_KNOWN, NOTHING_KNOWN, status, False, waited, client))
         self.transport.close()
 
     @property

@@ -8,7 +8,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from functools import lru_cache
 from time import gmtime, strftime, time
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic_core import to_json
 
@@ -20,20 +20,38 @@ request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 logger = logging.getLogger("belongings")
 
 
-RequestLog = Callable[[str, str, str, int | None, bool, float, str], None]
-"""Is told of a request: its id, its method, the template of its route, the status of the answer (None where there
-was none), whether the client had gone by then, the seconds it took, and the address of the client."""
+class Access(NamedTuple):
+    """How one request ended.
+
+    :param route: the template of its path.
+    :param status: of the answer; None where there was none.
+    :param aborted: whether the client had gone by then.
+    :param client: its address.
+    """
+
+    id: str
+    method: str
+    route: str
+    status: int | None
+    aborted: bool
+    seconds: float
+    client: str
 
 
-def log_text(id: str, method: str, route: str, status: int | None, aborted: bool, seconds: float, client: str) -> None:
+AccessLog = Callable[[Access], None]
+
+
+def log_text(access: Access) -> None:
     """A line for people."""
+    id, method, route, status, aborted, seconds, client = access
     ended = f"{status or '-'} aborted" if aborted else status
     address = client if client.isprintable() else ascii(client)
     _write(f"{_time(time())} INFO {method} {route} {ended} {seconds * 1e3:.1f}ms {address} request_id={id}")
 
 
-def log_json(id: str, method: str, route: str, status: int | None, aborted: bool, seconds: float, client: str) -> None:
+def log_json(access: Access) -> None:
     """A line for programs."""
+    id, method, route, status, aborted, seconds, client = access
     content = {
         "time": _time(time()),
         "level": "INFO",

@@ -17,7 +17,7 @@ import uvicorn
 from uvicorn.supervisors import ChangeReload
 
 from entrypoints.connections import Bounds, Connection
-from entrypoints.settings import Settings, request_log
+from entrypoints.settings import Settings, access_log
 from entrypoints.workers import Workers
 
 _LAST_ANSWERS = 8
@@ -104,7 +104,7 @@ def run(listener: socket.socket, settings: Settings, *, workers: int, reload: bo
     config = uvicorn.Config(
         "entrypoints.api.app:create_app",
         factory=True,
-        http=cast(Any, partial(Connection, bounds=bounds, log=request_log(settings))),  # uvicorn only calls it
+        http=cast(Any, partial(Connection, bounds=bounds, log=access_log(settings))),  # uvicorn only calls it
         ws="none",
         workers=workers,
         reload=reload,

@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain.passwords import PASSWORD_MAX_LENGTH, PASSWORD_MIN_LENGTH
-from entrypoints.logs import Format, RequestLog, log_json, log_text
+from entrypoints.logs import AccessLog, Format, log_json, log_text
 
 PREFIX = "BELONGINGS_"
 _ENV_FILE = ".env"
@@ -179,7 +179,7 @@ def _given_names() -> Iterator[str]:
         raise WrongSetting(f"{_ENV_FILE} is not text in UTF-8") from None
 
 
-def request_log(settings: Settings) -> RequestLog | None:
+def access_log(settings: Settings) -> AccessLog | None:
     """What writes a line for each request; None where none is wanted."""
     return {"text": log_text, "json": log_json}[settings.log_format] if settings.log_requests else None
 

@@ -27,7 +27,7 @@ from entrypoints.api.problems import add_problem_handlers
 from entrypoints.api.sign_up_limit import SignUpLimit
 from entrypoints.api.tracing import telemetry
 from entrypoints.container import Container, build_container
-from entrypoints.settings import WrongSetting, load_settings, processors, request_log
+from entrypoints.settings import WrongSetting, access_log, load_settings, processors
 
 logger = logging.getLogger("belongings")
 
@@ -63,7 +63,7 @@ def create_app(container: Container | None = None) -> FastAPI:
     make = FastAPIOffline if settings.docs else partial(FastAPI, openapi_url=None)
     app = make(**about, lifespan=_lifespan)
     app.state.container = container
-    told = [request_log(settings)]
+    told = [access_log(settings)]
     app.state.metrics = Metrics() if settings.metrics else None
     if app.state.metrics:
         app.add_route("/metrics", app.state.metrics.answer, include_in_schema=False)

@@ -9,7 +9,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from entrypoints.api.problems import problem
-from entrypoints.logs import RequestLog, request_id
+from entrypoints.logs import Access, AccessLog, request_id
 
 NOTHING_KNOWN = "-"
 """The route of a request that was refused before it looked for one, or found none."""
@@ -35,7 +35,7 @@ class EveryRequest:
     :param broken: answers where something broke, with what the middlewares behind this one would have added.
     """
 
-    def __init__(self, app: ASGIApp, *told: RequestLog, broken: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *told: AccessLog, broken: ASGIApp) -> None:
         self._app = app
         self._told = told
         self._broken = broken
@@ -79,9 +79,9 @@ class EveryRequest:
             seconds = perf_counter() - begun
             method = scope["method"] if scope["method"] in _METHODS else "OTHER"
             client = scope.get("client") or (NOTHING_KNOWN,)
-            end = (id, method, _template(scope), status, left or status is None, seconds, client[0])
+            access = Access(id, method, _template(scope), status, left or status is None, seconds, client[0])
             for tell in self._told:
-                tell(*end)
+                tell(access)
 
 
 async def broken(scope: Scope, receive: Receive, send: Send) -> None:

@@ -16,6 +16,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from entrypoints.api.lanes import Lanes
+from entrypoints.logs import Access
 from service_layer.ports import Store
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -44,15 +45,13 @@ class Metrics:
         self._known: dict[tuple[str, str, int | str | None], Callable[[float], None]] = {}
         self._look: Callable[[], None] = lambda: None
 
-    def count(
-        self, _id: str, method: str, route: str, status: int | None, aborted: bool, seconds: float, _client: str
-    ) -> None:
-        """Count a request; a ``RequestLog``."""
-        labels = (method, route, "aborted" if aborted else status)
+    def count(self, access: Access) -> None:
+        """Count a request."""
+        labels = (access.method, access.route, "aborted" if access.aborted else access.status)
         observe = self._known.get(labels)
         if observe is None:
             observe = self._known[labels] = self._durations.labels(*labels).observe
-        observe(seconds)
+        observe(access.seconds)
 
     @asynccontextmanager
     async def watching(self, store: Store, lanes: Lanes) -> AsyncIterator[None]:
