@@ -1,5 +1,6 @@
 """Connections that wait for their clients only so long, and keep only so much of what comes."""
 
+import re
 from asyncio import BaseTransport, TimerHandle
 from dataclasses import dataclass
 from time import sleep
@@ -19,6 +20,8 @@ HEAD_LIMIT = 64 * 1024
 _TOO_LARGE = f"The header is larger than {HEAD_LIMIT // 1024} KiB"
 _NO_HTTP = "This is no HTTP request"
 _ONE_HOST = "There should be one Host header"
+_HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
+"""The signs of a host and a port (RFC 9112 §3.2, RFC 3986 §3.2.2), which are none of a path or a user."""
 
 PIPELINE_LIMIT = 100
 """Requests that a client sends before it has the answer to the first; what is sent on top is not answered."""
@@ -106,8 +109,9 @@ class Connection(PartingConnection):
         if len(self.url) + sum([len(name) + len(value) for name, value in self.headers]) > HEAD_LIMIT:
             self._wrong = 431, _TOO_LARGE  # and came in one piece
             raise ValueError(_TOO_LARGE)
-        hosts = [name for name, _ in self.headers].count(b"host")
-        if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):  # RFC 9112 §3.2
+        hosts = [value for name, value in self.headers if name == b"host"]
+        one = len(hosts) == 1 and _HOST.fullmatch(hosts[0])
+        if not one and (hosts or self.parser.get_http_version() != "1.0"):
             self._wrong = 400, _ONE_HOST
             raise ValueError(_ONE_HOST)
         self._in_body = True

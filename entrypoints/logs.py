@@ -26,6 +26,7 @@ class Access(NamedTuple):
     :param route: the template of its path.
     :param status: of the answer; None where there was none.
     :param aborted: whether the client had gone by then.
+    :param seconds: from the head of the request to the end of its answer.
     :param client: its address.
     """
 

@@ -61,8 +61,11 @@ class ItemRepository(Protocol):
         :raises ItemNotFound: no item has this id.
         """
 
-    def owned_by(self, user_id: int, limit: int) -> Sequence[Item]:
-        """The first items of a user, in id order, as this unit of work has them; each as from ``get``."""
+    def owned_by(self, user_id: int, limit: int, *, locked: bool = False) -> Sequence[Item]:
+        """The first items of a user, in id order, as this unit of work has them.
+
+        :param locked: each as from ``get``; otherwise others can change and remove them meanwhile.
+        """
 
     def remove(self, item: Item) -> None:
         """Remove an item that this unit of work got or added."""

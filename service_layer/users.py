@@ -119,18 +119,19 @@ def remove_user(uow: UnitOfWork, user_id: int, *, precondition: Precondition | N
     """
     with uow:
         user = uow.users.get(user_id)
-        if precondition:
-            _expected(uow, user, precondition)
+        if precondition:  # without the lock, a change of an item might be acknowledged, and be gone with them
+            _expected(uow, user, precondition, locked=True)
         uow.users.remove(user)
         uow.commit()
 
 
-def _expected(uow: UnitOfWork, user: User, precondition: Precondition | None) -> UserView:
-    """The user as they would be shown; nobody else can change what is shown until this unit of work ends.
+def _expected(uow: UnitOfWork, user: User, precondition: Precondition | None, *, locked: bool = False) -> UserView:
+    """A user whom this unit of work has, as they are shown, and with ``locked`` their items as well.
 
     :raises StaleVersion: the precondition does not hold.
     """
-    view = user_view(user, [item_view(item) for item in uow.items.owned_by(stored_id(user), EMBEDDED_ITEMS)])
+    items = uow.items.owned_by(stored_id(user), EMBEDDED_ITEMS, locked=locked)
+    view = user_view(user, [item_view(item) for item in items])
     if precondition and not precondition(view):
         raise StaleVersion
     return view

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from adapters.sql.errors import first_line
 from adapters.sql.id_sequences import continue_after, last_id
 from adapters.sql.long_transactions import snapshot, sole_writer
-from adapters.sql.tables import LASTING
+from adapters.sql.tables import lasting_tables
 from domain.errors import BelongingsError, SchemaMismatch, StorageUnavailable
 
 _BATCH = 1_000
@@ -53,11 +53,11 @@ def copy(source: URL, target: URL, progress: Progress) -> dict[str, int]:
             given = stack.enter_context(snapshot(source))
         with _in_one_line("target"):
             taken = stack.enter_context(sole_writer(target))
-        if any(taken.scalar(select(table.c.id).limit(1)) for table in LASTING):
+        if any(taken.scalar(select(table.c.id).limit(1)) for table in lasting_tables()):
             raise CannotCopy("target: it is not empty")
-        for table in LASTING:  # before all rows: it may commit
+        for table in lasting_tables():  # before all rows: it may commit
             continue_after(taken, table, last_id(given, table))
-        return {table.name: _copy_table(given, taken, table, progress) for table in LASTING}
+        return {table.name: _copy_table(given, taken, table, progress) for table in lasting_tables()}
 
 
 def _copy_table(given: Connection, taken: Connection, table: Table, progress: Progress) -> int:

@@ -11,14 +11,8 @@ from adapters.sql.engines import Limits, create_engines
 from adapters.sql.migrations import exclusive_connection, migrate
 from adapters.sql.process_lock import ProcessLock, needs_one_process
 from adapters.sql.schema import current_revision, expect_current
-from adapters.sql.tables import LASTING
+from adapters.sql.tables import lasting_tables
 from domain.errors import StorageUnavailable
-
-_KEEP_WRITERS_OUT = {
-    "postgresql": f"LOCK TABLE {', '.join(table.name for table in LASTING)} IN SHARE ROW EXCLUSIVE MODE",
-    # readers too; ends with the connection
-    "mysql": f"LOCK TABLES {', '.join(f'{table.name} WRITE' for table in LASTING)}",
-}
 
 
 @contextmanager
@@ -60,8 +54,11 @@ def sole_writer(url: URL) -> Iterator[Connection]:
             migrate(url)
         connection = stack.enter_context(exclusive_connection(url))
         _expect_current(connection)
-        if connection.dialect.name in _KEEP_WRITERS_OUT:
-            connection.execute(text(_KEEP_WRITERS_OUT[connection.dialect.name]))
+        names = [table.name for table in lasting_tables()]
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"LOCK TABLE {', '.join(names)} IN SHARE ROW EXCLUSIVE MODE"))
+        elif connection.dialect.name == "mysql":  # it keeps readers out too, and ends with the connection
+            connection.execute(text(f"LOCK TABLES {', '.join(f'{name} WRITE' for name in names)}"))
         yield connection
 
 

@@ -56,8 +56,10 @@ idempotency_keys = Table(
     Column("expires_at", BigInteger, nullable=False, index=True),
 )
 
-LASTING = [table for table in metadata.sorted_tables if table is not idempotency_keys]
-"""All but what is forgotten after a day; each after those that its foreign keys lead to."""
+
+def lasting_tables() -> list[Table]:
+    """All but what is forgotten after a day; each after those that its foreign keys lead to."""
+    return [table for table in metadata.sorted_tables if table is not idempotency_keys]
 
 
 def map_domain() -> None:

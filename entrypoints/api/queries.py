@@ -147,7 +147,7 @@ class WantedItems(WantedPage):
     @model_validator(mode="after")
     def _one_position(self) -> Self:
         if self.after and (self.sort != "id" or self.cursor is not None):
-            raise _misplaced("after", "Input goes with sort=id; other lists have a cursor")
+            raise _misplaced("after", "Input goes with sort=id, and without a cursor")
         if self.cursor is not None:
             try:
                 self._position = position(self.cursor, self.sort)

@@ -16,6 +16,7 @@ NO_LISTS = [
     '{tag} "x"',
     "{tag}, x",
     '"x", *',
+    '"a b", {tag}',
     "{tag}, *",
     "w/{tag}",
     "{tag}\xa0",

@@ -17,7 +17,7 @@ from adapters.sql.engines import Limits, create_engines, parse_url
 from adapters.sql.migrations import migrate
 from adapters.sql.schema import REVISIONS
 from adapters.sql.sessions import Sessions
-from adapters.sql.tables import idempotency_keys, items, map_domain, users
+from adapters.sql.tables import idempotency_keys, items, lasting_tables, map_domain, metadata, users
 from adapters.sql.unit_of_work import SqlAlchemyUnitOfWork
 from adapters.sql.views import SqlAlchemyViews
 from domain.errors import BelongingsError, StorageUnavailable
@@ -142,6 +142,11 @@ def test_everything_arrives_as_it_was_and_ids_go_on_behind_it(
     assert (result.stdout, result.stderr, result.exit_code) == (COPIED, "", 0)
     assert rows(target) == rows(source) == before
     assert add(target) == (USERS + 1, ITEMS + 1)  # the last ids that the source gave are not there any more
+
+
+def test_every_table_can_be_copied_and_all_are_but_that_of_receipts() -> None:
+    assert {table.name for table in lasting_tables()} == metadata.tables.keys() - {"idempotency_keys"}
+    assert [table.name for table in lasting_tables() if [*table.primary_key] != [table.c.get("id")]] == []
 
 
 def test_receipts_are_left_behind(databases: Databases, empty_url: str) -> None:

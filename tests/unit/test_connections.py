@@ -55,9 +55,11 @@ def test_who_waits_to_be_told_to_go_on_is_told_so_even_with_white_space() -> Non
         b"GET / HTTP/1.1\r\nX-Host: x\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nhost: x\r\n\r\n",
         b"GET / HTTP/1.0\r\nHost: x\r\nHost: y\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a@b/evil?x\r\n\r\n",
     ],
 )
-def test_a_request_without_a_host_or_with_two_is_refused_with_a_problem(head: bytes) -> None:
+def test_a_request_without_a_host_or_with_two_or_with_none_that_can_be_is_refused_with_a_problem(head: bytes) -> None:
     said, headers = asyncio.run(talk(head))
     assert headers == []
     assert said.startswith(b"HTTP/1.1 400 Bad Request\r\n")
@@ -65,7 +67,13 @@ def test_a_request_without_a_host_or_with_two_is_refused_with_a_problem(head: by
 
 
 @pytest.mark.parametrize(
-    "head", [b"GET / HTTP/1.0\r\n\r\n", b"GET / HTTP/1.0\r\nHost: x\r\n\r\n", b"GET / HTTP/1.1\r\nHost:\r\n\r\n"]
+    "head",
+    [
+        b"GET / HTTP/1.0\r\n\r\n",
+        b"GET / HTTP/1.0\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost:\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n",
+    ],
 )
 def test_a_client_of_http_1_0_need_not_name_the_host_and_any_other_may_leave_it_empty(head: bytes) -> None:
     said, _ = asyncio.run(talk(head))
