@@ -93,6 +93,15 @@ def _no_password() -> str:
     raise CannotServe("BELONGINGS_TLS_KEY is encrypted; the service has no password for it")
 
 
+class _Server(uvicorn.Server):
+    """Gives the database back after a second Ctrl-C too, which uvicorn ends at once for, with a traceback."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if self.force_exit:
+            await self.lifespan.shutdown()
+
+
 def run(listener: socket.socket, settings: Settings, *, workers: int, reload: bool) -> None:
     """Serve until a signal ends it.
 
@@ -118,7 +127,7 @@ def run(listener: socket.socket, settings: Settings, *, workers: int, reload: bo
         forwarded_allow_ips=[str(each) for each in settings.trusted_proxies or ()],
         root_path=settings.root_path or "",
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     if not config.should_reload and workers == 1:
         # Python's own handler raises an error wherever it happens to be; where that is lost nothing would end
         signal.signal(signal.SIGINT, lambda *_: setattr(server, "should_exit", True))

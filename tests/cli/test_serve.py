@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
+from time import sleep
 from urllib.parse import urlsplit
 from urllib.request import Request
 
@@ -103,6 +104,29 @@ def test_it_keeps_its_data_from_one_run_to_the_next_and_ends_cleanly(serve: Serv
     assert request(f"{url}/users/1")[1]["items"] == [
         {"title": "Towel", "description": None, "price": 1.5, "id": 1, "owner_id": 1}
     ]
+
+
+def test_a_second_ctrl_c_waits_for_no_answers_but_ends_as_cleanly(serve: Serve, tmp_path: Path) -> None:
+    process, url = serve()
+    request(f"{url}/items/", title="Towel")
+    with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))) as client:
+        client.sendall(b"POST /items/ HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 100 ")  # it is being answered
+        process.send_signal(signal.SIGINT)
+        while not refused(url):
+            sleep(0.01)
+        code, _, errors = interrupt(process)
+    assert (code, "Traceback" in errors) == (0, False)
+    assert [file.name for file in tmp_path.iterdir()] == ["belongings.db"]
+
+
+def refused(url: str) -> bool:
+    """Whether nobody listens there any more."""
+    try:
+        socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def test_it_says_on_one_line_where_it_listens_and_nothing_more(serve: Serve) -> None:
