@@ -11,8 +11,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 from entrypoints.api.every_request import NOTHING_KNOWN, headers_for, new_id
 from entrypoints.api.intake import TOO_SLOW
 from entrypoints.api.problems import problem
+from entrypoints.draining import DrainingConnection
 from entrypoints.logs import Access, AccessLog
-from entrypoints.parting import PartingConnection
 
 HEAD_LIMIT = 64 * 1024
 """Bytes of a request that are not its body: the line it begins with, its header, its trailer."""
@@ -50,7 +50,7 @@ class Bounds:
     workers: int = 1
 
 
-class Connection(PartingConnection):
+class Connection(DrainingConnection):
     """Uvicorn's own, which by itself waits for ever, and keeps whatever header is sent.
 
     When there are too many connections, a new one takes the place of the one whose last whole request is

@@ -11,9 +11,9 @@ from entrypoints.api.answers import answer, changed, created, listed, shown, wan
 from entrypoints.api.conditional import precondition
 from entrypoints.api.dependencies import Id, reading, writing
 from entrypoints.api.documentation import changes, creates, lists, removes, router_for, shows
+from entrypoints.api.idempotency_keys import attempt
 from entrypoints.api.problems import problem
 from entrypoints.api.queries import WantedItems, wanted
-from entrypoints.api.retries import attempt
 from service_layer import items
 
 router = router_for("items")

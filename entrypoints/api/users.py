@@ -7,8 +7,8 @@ from entrypoints.api.answers import answer, changed, created, listed, shown, wan
 from entrypoints.api.conditional import precondition
 from entrypoints.api.dependencies import Id, container, hashing, reading, writing
 from entrypoints.api.documentation import changes, creates, lists, removes, router_for, shows
+from entrypoints.api.idempotency_keys import attempt
 from entrypoints.api.queries import WantedPage, WantedUsers, wanted
-from entrypoints.api.retries import attempt
 from service_layer import items, users
 
 router = router_for("users")

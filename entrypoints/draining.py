@@ -1,4 +1,4 @@
-"""How the service takes leave of clients that keep their connections."""
+"""Draining: how the service takes leave of clients that keep their connections."""
 
 from typing import Any, ClassVar
 
@@ -8,7 +8,7 @@ _LAST_CALL = 1.0
 """Seconds in which a client that is between two requests may send another one."""
 
 
-class PartingConnection(HttpToolsProtocol):
+class DrainingConnection(HttpToolsProtocol):
     """Uvicorn's own, which by itself closes a connection at once where it is between two requests.
 
     What the client has sent by then, or sends before it sees that, is lost; and clients that never pause
@@ -19,7 +19,7 @@ class PartingConnection(HttpToolsProtocol):
     """Of the process: connections that are made after all others were told begin with it."""
 
     def shutdown(self) -> None:
-        PartingConnection._ending = True
+        DrainingConnection._ending = True
         cycle: Any = self.cycle  # none before the first request
         if cycle is None or cycle.response_complete:
             self.loop.call_later(_LAST_CALL, super().shutdown)
