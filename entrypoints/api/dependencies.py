@@ -1,54 +1,47 @@
-"""What endpoints ask for, and how they run use cases.
+"""What endpoints depend on: ``uow: UnitOfWorkDep`` and the like.
 
-A use case gets a unit of work of its own, and a thread of the lane for its kind of work. The request
-leads to both: each further parameter that FastAPI resolves costs as much as looking up a row.
+They are declared as FastAPI's documentation teaches, and ``app.dependency_overrides`` replaces them. Those that need
+no I/O are ``async def``; FastAPI would run them in a thread otherwise.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Concatenate, ParamSpec, TypeVar
+from typing import Annotated
 
-from fastapi import Path, Request
+from fastapi import Depends, Path, Request
 
 from entrypoints.api import schemas
-from entrypoints.api.lanes import Lanes
 from entrypoints.container import Container
-from service_layer.ports import UnitOfWork
+from entrypoints.settings import Settings
+from service_layer.ports import PasswordHasher, UnitOfWork
 
-Id = Annotated[schemas.Id, Path(description="Which one.")]
-
-Parameters = ParamSpec("Parameters")
-Result = TypeVar("Result")
-UseCase = Callable[Concatenate[UnitOfWork, Parameters], Result]
+ItemId = Annotated[schemas.Id, Path(description="The id of an item.")]
+UserId = Annotated[schemas.Id, Path(description="The id of a user.")]
 
 
-def reading(
-    request: Request, use_case: UseCase[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
-) -> Awaitable[Result]:
-    """Run a use case that only reads."""
-    return lanes(request).reading.run(use_case, container(request).unit_of_work(), *args, **kwargs)
-
-
-def writing(
-    request: Request, use_case: UseCase[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
-) -> Awaitable[Result]:
-    """Run a use case that changes something."""
-    return lanes(request).writing.run(use_case, container(request).unit_of_work(), *args, **kwargs)
-
-
-def hashing(
-    request: Request, use_case: UseCase[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
-) -> Awaitable[Result]:
-    """Run a use case that hashes a password, and may then change something."""
-    return lanes(request).hashing.run(use_case, container(request).unit_of_work(), *args, **kwargs)
-
-
-def container(request: Request) -> Container:
-    """All that the application runs on."""
+async def container(request: Request) -> Container:
+    """The dependency-injection container that the application runs on."""
     found: Container = request.app.state.container
     return found
 
 
-def lanes(request: Request) -> Lanes:
-    """The threads that do what is not asynchronous; there while the application runs."""
-    found: Lanes = request.app.state.lanes
+async def unit_of_work(request: Request) -> UnitOfWork:
+    """A unit of work for this request."""
+    made: UnitOfWork = request.app.state.container.unit_of_work()
+    return made
+
+
+async def password_hasher(request: Request) -> PasswordHasher:
+    """The password hasher of the application."""
+    hasher: PasswordHasher = request.app.state.container.hasher()
+    return hasher
+
+
+async def settings(request: Request) -> Settings:
+    """The settings of the application."""
+    found: Settings = request.app.state.container.settings()
     return found
+
+
+ContainerDep = Annotated[Container, Depends(container)]
+UnitOfWorkDep = Annotated[UnitOfWork, Depends(unit_of_work)]
+PasswordHasherDep = Annotated[PasswordHasher, Depends(password_hasher)]
+SettingsDep = Annotated[Settings, Depends(settings)]

@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
-from pydantic import BaseModel
+from fastapi import FastAPI
 
 from entrypoints.api.problems import MEDIA_TYPE, RETRY_AFTER, WORTH_ANOTHER_TRY, InvalidRequest, Problem
-from entrypoints.api.routes import DirectRoute
 from service_layer.read_models import ID_MAX
 
 KEY_PATTERN = r"^[!-~]{1,255}$"
@@ -73,88 +71,12 @@ _IF_MATCH = _request_header("If-Match", "The `ETag` of what you saw: 412 if it i
 _IF_NONE_MATCH = _request_header("If-None-Match", "An `ETag` that it should not have: 412 if it has.")
 
 
-def lists(query: type[BaseModel], *more: int) -> dict[str, Any]:
-    """Of a list, with all that its query may have."""
-    properties = query.model_json_schema()["properties"]
-    return _documented(
-        _LISTED | problems(422, *more),
-        *({"name": name, "in": "query", **_described(schema)} for name, schema in properties.items()),
-        _request_header("Prefer", "`count=exact` asks for `X-Total-Count`. It takes as long as reading them all."),
-    )
-
-
-def shows() -> dict[str, Any]:
-    """Of reading one thing by its id."""
-    known = _request_header("If-None-Match", "An `ETag` that you have: 304 while it is the same.")
-    return _documented(_SHOWN | problems(404, 412, 422), _IF_MATCH, known)
-
-
-def changes() -> dict[str, Any]:
-    """Of changing one thing by its id."""
-    made: Responses = {200: {"headers": _TAG}}
-    return _documented(made | problems(400, 404, 408, 412, 413, 422), _IF_MATCH, _IF_NONE_MATCH)
-
-
-def removes() -> dict[str, Any]:
-    """Of removing one thing by its id."""
-    return _documented(problems(404, 412, 422), _IF_MATCH, _IF_NONE_MATCH)
-
-
-def creates(kind: str | None, *more: int) -> dict[str, Any]:
-    """Of making something that has an address: ``user`` or ``item``; None where it has none."""
-    headers = _LOCATION | _TAG | (_QUOTA if 429 in more else {})
-    made: Responses = {200: {"headers": headers, "links": _links(kind)}} if kind else {}
-    what = (
-        "Your name for this request, such as a UUID. Send it again under the same name, and for 24 hours you get the "
-        "first answer again, and nothing is done twice."
-    )
-    key = _request_header("Idempotency-Key", what, pattern=KEY_PATTERN)
-    return _documented(made | problems(400, 408, 409, 413, 422, *more), key)
-
-
-def _links(kind: str) -> dict[str, Any]:
-    """What can be done with the id of something new."""
-    id = {f"{kind}_id": "$response.body#/id"}
-    return {f"{verb}_{kind}": {"operationId": f"{verb}_{kind}", "parameters": id} for verb in _VERBS}
-
-
-def _documented(responses: Responses, *parameters: dict[str, Any]) -> dict[str, Any]:
-    """What a route is told beyond its path and its model."""
-    return {
-        "responses": responses,
-        "openapi_extra": {"parameters": [{"required": False, **each} for each in parameters]},
-    }
-
-
-def _described(schema: dict[str, Any]) -> dict[str, Any]:
-    """The parts of a parameter, from a property: what is left out is never null in a query."""
-    kept = {name: value for name, value in schema.items() if name not in ("title", "description")}
-    choices = [each for each in kept.pop("anyOf", []) if each != {"type": "null"}]
-    if kept.get("default", ...) is None:
-        del kept["default"]
-    return {
-        "description": schema["description"],
-        "schema": kept | (choices[0] if len(choices) == 1 else {"anyOf": choices} if choices else {}),
-    }
-
-
 def problems(*statuses: int) -> Responses:
     """The problems that an endpoint can answer with."""
     return {
         status: {"model": InvalidRequest if status == 422 else Problem, "description": _MEANINGS[status]}
         for status in statuses
     }
-
-
-def router_for(name: str) -> APIRouter:
-    """A router for the paths under ``/name``, in whose documentation an operation is called as its function is."""
-    return APIRouter(
-        route_class=DirectRoute,
-        prefix=f"/{name}",
-        tags=[name],
-        responses=problems(500, 503, 507),
-        generate_unique_id_function=lambda route: route.name,
-    )
 
 
 def document(app: FastAPI, *, password_min_length: int) -> None:

@@ -125,6 +125,8 @@ def _has_left(receive: Receive) -> bool:
 
 def _template(scope: Scope) -> str:
     """The path as the route has it, with names in the place of ids."""
+    if "route_template" in scope:
+        return str(scope["route_template"])
     route = scope.get("route")
     if route is None and "endpoint" in scope:  # Starlette's own routes do not say which they are
         found = scope["endpoint"]

@@ -1,31 +1,49 @@
-"""Requests that may come again: the ``Idempotency-Key`` header (draft-ietf-httpapi-idempotency-key-header)."""
+"""Requests that may be sent again: the ``Idempotency-Key`` header (draft-ietf-httpapi-idempotency-key-header)."""
 
 import re
+from collections.abc import Callable
 from hashlib import sha256
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, Header, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import WithJsonSchema
 from pydantic_core import to_json
 
-from entrypoints.api.dependencies import container
-from entrypoints.api.documentation import KEY_PATTERN
 from service_layer.idempotency import Attempt
 
 HEADER = "Idempotency-Key"
+KEY_PATTERN = r"^[!-~]{1,255}$"
+"""Visible ASCII."""
+
+_Key = Annotated[
+    list[str] | None,
+    WithJsonSchema({"type": "string", "pattern": KEY_PATTERN}),
+    Header(
+        description="Your name for this request, such as a UUID. Send the request again with it, and for 24 hours you "
+        "get the first answer again, and nothing is done twice."
+    ),
+]
+
+Idempotency = Callable[[object], Attempt | None]
+"""Given what the body says, without anything secret: what distinguishes the request from others with the same key.
+None where it has no key. Raises RequestValidationError where the header is not a key."""
 
 
-def attempt(request: Request, content: object) -> Attempt | None:
-    """What tells this request from others with the same key; None where it has none.
+async def idempotency(request: Request, idempotency_key: _Key = None) -> Idempotency:
+    """What makes this request one that may be sent again."""
 
-    :param content: what the body says, without anything secret.
-    :raises RequestValidationError: it is no key.
-    """
-    keys = request.headers.getlist(HEADER)
-    if not keys:
-        return None
-    key, *more = keys
-    if more or not re.fullmatch(KEY_PATTERN, key):
-        message = "There should be one such header, with 1 to 255 visible ASCII characters"
-        raise RequestValidationError([{"loc": ("header", HEADER), "msg": message, "type": "idempotency_key"}])
-    asked = f"{request.method} {request.scope['path']}\n".encode() + to_json(content)
-    return Attempt(key, sha256(asked).hexdigest(), int(container(request).clock()))
+    def attempt(content: object) -> Attempt | None:
+        if idempotency_key is None:
+            return None
+        key, *more = idempotency_key
+        if more or not re.fullmatch(KEY_PATTERN, key):
+            message = "There should be one such header, with 1 to 255 visible ASCII characters"
+            raise RequestValidationError([{"loc": ("header", HEADER), "msg": message, "type": "idempotency_key"}])
+        fingerprint = sha256(f"{request.method} {request.scope['path']}\n".encode() + to_json(content)).hexdigest()
+        return Attempt(key, fingerprint, int(request.app.state.container.clock()))
+
+    return attempt
+
+
+IdempotencyDep = Annotated[Idempotency, Depends(idempotency)]

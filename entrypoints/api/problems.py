@@ -1,6 +1,7 @@
 """The one table that knows HTTP: every error as a problem (RFC 9457, ``application/problem+json``)."""
 
 import logging
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -137,10 +138,23 @@ def _invalid_part(error: BelongingsError, *place: int) -> dict[str, Any]:
 
 async def _invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    parts = [{"loc": each["loc"], "msg": each["msg"], "type": each["type"]} for each in error.errors()]
+    parts = list(_parts(error.errors()))
     if isinstance(error.body, bytes):  # which FastAPI leaves as it came if it is not announced as JSON
         parts = [_NO_JSON if part["loc"] == ("body",) else part for part in parts]
     return invalid(parts)
+
+
+def _parts(errors: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    """What is wrong; with a parameter of the query the first thing only, as it may be one thing or another."""
+    seen = set()
+    for each in errors:
+        loc = each["loc"]
+        if loc[0] == "query":
+            loc = ("query", *(loc[1:2] or [each["ctx"]["parameter"]] if each.get("ctx") else loc[1:2]))
+            if loc in seen:
+                continue
+            seen.add(loc)
+        yield {"loc": loc, "msg": each["msg"], "type": each["type"]}
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -2,7 +2,7 @@
 
 import re
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import (
@@ -21,7 +21,9 @@ from pydantic_core import PydanticCustomError
 from domain.items import DESCRIPTION_MAX_LENGTH, PRICE_MAX, TITLE_MAX_LENGTH, exact_price
 from domain.passwords import PASSWORD_MAX_LENGTH, PASSWORD_MIN_LENGTH
 from domain.users import EMAIL_MAX_LENGTH
+from service_layer.items import ItemChanges, NewItem
 from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX, PAGE_MAX
+from service_layer.users import UserChanges
 
 
 def _checked_email(text: str) -> str:
@@ -111,6 +113,8 @@ class UserCreate(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"example": {"email": "rick@example.com", "password": "wubbalubba"}})
 
+    pool: ClassVar[str] = "hashing"
+
     email: Annotated[Email, Field(description="Unique, without regard to upper and lower case.")]
     password: Annotated[Password, Field(description="Kept as an argon2id hash only.")]
 
@@ -138,6 +142,10 @@ class ItemCreate(UserItemCreate):
 
     owner_id: Annotated[_OwnerId | None, Field(description="The id of a user that exists.")] = None
 
+    def fields(self) -> NewItem:
+        """The same for a use case."""
+        return cast(NewItem, self.model_dump())
+
 
 class UserUpdate(BaseModel):
     """What is to change of a user; what is left out stays as it is."""
@@ -147,6 +155,15 @@ class UserUpdate(BaseModel):
     email: Annotated[Email | MISSING, Field(description="Unique, without regard to upper and lower case.")] = MISSING
     password: Annotated[Password | MISSING, Field(description="Kept as an argon2id hash only.")] = MISSING
     is_active: Annotated[bool | MISSING, Field(strict=True)] = MISSING
+
+    @property
+    def pool(self) -> str | None:
+        """Where a password is hashed, if there is one."""
+        return "hashing" if "password" in self.model_fields_set else None
+
+    def changes(self) -> UserChanges:
+        """What was given."""
+        return cast(UserChanges, self.model_dump())
 
 
 class ItemUpdate(BaseModel):
@@ -164,6 +181,10 @@ class ItemUpdate(BaseModel):
     description: Description | MISSING | None = MISSING
     price: Annotated[_Price | MISSING | None, Field(description="At most two decimal places; kept exactly.")] = MISSING
     owner_id: Annotated[_OwnerId | MISSING | None, Field(description="The id of a user that exists.")] = MISSING
+
+    def changes(self) -> ItemChanges:
+        """What was given."""
+        return cast(ItemChanges, self.model_dump())
 
 
 class Item(BaseModel):

@@ -25,7 +25,7 @@ from fastapi.testclient import TestClient
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from entrypoints.api.dependencies import Id
+from entrypoints.api.schemas import Id
 from entrypoints.api.routing import PooledRoute, RouteTable
 from entrypoints.api.routing.plans import plan
 

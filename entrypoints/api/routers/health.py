@@ -1,0 +1,24 @@
+"""``/health/``"""
+
+from fastapi import APIRouter, Request, Response
+
+from entrypoints.api import schemas
+from entrypoints.api.dependencies import ContainerDep
+from entrypoints.api.documentation import problems
+from entrypoints.api.responses import json_response
+from entrypoints.api.routing import PooledRoute
+
+router = APIRouter(prefix="/health", tags=["health"], route_class=PooledRoute, responses=problems(500, 503, 507))
+
+
+@router.get("/live", response_model=schemas.Health)
+async def live() -> Response:
+    """Whether the process answers at all."""
+    return json_response({"status": "ok"})
+
+
+@router.get("/ready", response_model=schemas.Health)
+async def ready(container: ContainerDep, request: Request) -> Response:
+    """Whether requests can be served; if not, the 503 says why. Answers within a second."""
+    await request.app.state.lanes.checking.run(container.store().check)
+    return json_response({"status": "ok"})

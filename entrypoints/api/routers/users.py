@@ -1,0 +1,93 @@
+"""``/users/``"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from entrypoints.api import schemas
+from entrypoints.api.conditional import ConditionsDep
+from entrypoints.api.dependencies import PasswordHasherDep, SettingsDep, UnitOfWorkDep, UserId
+from entrypoints.api.documentation import problems
+from entrypoints.api.idempotency_keys import IdempotencyDep
+from entrypoints.api.preferences import PreferDep
+from entrypoints.api.queries import PageQuery, UserQuery, strict_query
+from entrypoints.api.responses import created_response, item_response, json_response, page_response
+from entrypoints.api.routing import PooledRoute
+from service_layer import items, users
+
+router = APIRouter(prefix="/users", tags=["users"], route_class=PooledRoute, responses=problems(500, 503, 507))
+
+
+@router.post("/", response_model=schemas.User, responses=problems(400, 408, 409, 413, 422, 429))
+def create_user(
+    body: schemas.UserCreate,
+    uow: UnitOfWorkDep,
+    hasher: PasswordHasherDep,
+    settings: SettingsDep,
+    idempotency: IdempotencyDep,
+    request: Request,
+) -> Response:
+    """Sign up a user. The address must be new: 400 `Email already registered` otherwise."""
+    fields, least = body.model_dump(), settings.password_min_length
+    attempt = idempotency({"email": body.email})
+    user = users.create_user(uow, hasher, **fields, password_min_length=least, attempt=attempt)
+    return created_response(user, "/users/", request)
+
+
+@router.get("/", response_model=list[schemas.User], responses=problems(422), dependencies=[strict_query])
+def list_users(
+    query: Annotated[UserQuery, Query()], uow: UnitOfWorkDep, prefer: PreferDep, request: Request
+) -> Response:
+    """List users in id order, each with their first items."""
+    page = users.list_users(uow, query.page(), query.filter(), counted=prefer.count)
+    return page_response(page, query, request)
+
+
+@router.get("/{user_id}", response_model=schemas.User, responses=problems(404, 412, 422))
+def read_user(user_id: UserId, uow: UnitOfWorkDep, conditions: ConditionsDep) -> Response:
+    """Read one user, with their first items."""
+    return item_response(users.read_user(uow, user_id), conditions)
+
+
+@router.patch("/{user_id}", response_model=schemas.User, responses=problems(400, 404, 408, 412, 413, 422))
+def update_user(
+    user_id: UserId,
+    body: schemas.UserUpdate,
+    uow: UnitOfWorkDep,
+    hasher: PasswordHasherDep,
+    settings: SettingsDep,
+    conditions: ConditionsDep,
+) -> Response:
+    """Change the given fields of a user. A new address must not be anybody else's."""
+    changes, least = body.changes(), settings.password_min_length
+    precondition = conditions.precondition
+    user = users.change_user(uow, hasher, user_id, changes, password_min_length=least, precondition=precondition)
+    return item_response(user)
+
+
+@router.delete("/{user_id}", response_model=schemas.Removed, responses=problems(404, 412, 422))
+def delete_user(user_id: UserId, uow: UnitOfWorkDep, conditions: ConditionsDep) -> Response:
+    """Delete a user and all of their items."""
+    users.remove_user(uow, user_id, precondition=conditions.precondition)
+    return json_response({"ok": True})
+
+
+@router.post("/{user_id}/items/", response_model=schemas.Item, responses=problems(400, 404, 408, 409, 413, 422))
+def create_user_item(
+    user_id: UserId, body: schemas.UserItemCreate, uow: UnitOfWorkDep, idempotency: IdempotencyDep, request: Request
+) -> Response:
+    """Create an item for this user."""
+    fields = body.model_dump()
+    item = items.create_item(uow, owner_id=user_id, **fields, attempt=idempotency(fields))
+    return created_response(item, "/items/", request)
+
+
+@router.get(
+    "/{user_id}/items/", response_model=list[schemas.Item], responses=problems(404, 422), dependencies=[strict_query]
+)
+def list_user_items(
+    user_id: UserId, query: Annotated[PageQuery, Query()], uow: UnitOfWorkDep, prefer: PreferDep, request: Request
+) -> Response:
+    """List this user's items in id order."""
+    page = items.list_user_items(uow, user_id, query.page(), counted=prefer.count)
+    return page_response(page, query, request)
