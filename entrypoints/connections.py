@@ -13,6 +13,7 @@ from entrypoints.api.intake import TOO_SLOW
 from entrypoints.api.problems import problem
 from entrypoints.draining import DrainingConnection
 from entrypoints.logs import Access, AccessLog
+from entrypoints.parser import Parser
 
 HEAD_LIMIT = 64 * 1024
 """Bytes of a request that are not its body: the line it begins with, its header, its trailer."""
@@ -59,6 +60,7 @@ class Connection(DrainingConnection):
 
     def __init__(self, *args: Any, bounds: Bounds, log: AccessLog | None = None, **named: Any) -> None:
         super().__init__(*args, **named)
+        self.parser: Parser = Parser(self)
         self._bounds = bounds
         self._log = log
         self._timer: TimerHandle | None = None
@@ -104,6 +106,8 @@ class Connection(DrainingConnection):
             super().on_header(name, value.rstrip(b" \t"))  # which the parser leaves there (RFC 9110 §5.5)
 
     def on_headers_complete(self) -> None:
+        if self.parser.starts_over:
+            return
         if self._timer:
             self._disarm()
         if len(self.url) + sum([len(name) + len(value) for name, value in self.headers]) > HEAD_LIMIT:
@@ -130,6 +134,8 @@ class Connection(DrainingConnection):
                 self.transport.abort()
 
     def on_message_complete(self) -> None:
+        if self.parser.starts_over:
+            return
         if self._timer:
             self._disarm()
         self._in_body = False
@@ -151,7 +157,9 @@ class Connection(DrainingConnection):
         self._refuse(*self._wrong)
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Say nothing: whoever asks for another protocol is answered in this one (RFC 9110 §7.8)."""
+        """After a CONNECT, which is answered like any other request: what follows it need not be HTTP, so ignore it."""
+        self.cycle.keep_alive = False
+        self._refused = True
 
     def _arm(self, seconds: float) -> None:
         self._timer = self.loop.call_later(seconds, self._too_slow)

@@ -94,21 +94,30 @@ async def talk(sent: bytes) -> tuple[bytes, list[list[tuple[bytes, bytes]]]]:
         headers.append(list(scope["headers"]))
         if scope["method"] == "POST":
             await receive()
-        await send({"type": "http.response.start", "status": 204, "headers": [(b"connection", b"close")]})
-        await send({"type": "http.response.body"})
+        await _answer(send)
 
+    return await say(app, sent), headers
+
+
+async def say(app: Any, sent: bytes) -> bytes:
+    """What this application says until it closes the connection."""
     async with listening(app, ServerState()) as address:
         reader, writer = await asyncio.open_connection(*address)
         writer.write(sent)
         said = await reader.read()
         writer.close()
-    return said, headers
+    return said
+
+
+async def _answer(send: Any) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": [(b"connection", b"close")]})
+    await send({"type": "http.response.body"})
 
 
 @asynccontextmanager
 async def listening(app: Any, state: ServerState, *, workers: int = 1) -> AsyncIterator[tuple[str, int]]:
     """The address at which this application is asked by our connections, and by nothing else of ours."""
-    config = Config(app=app, log_config=None)
+    config = Config(app=app, log_config=None, ws="none")
     config.load()
     bounds = Bounds(head_wait=30, body_wait=30, connections=10, workers=workers)
     server = await asyncio.get_running_loop().create_server(
