@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from time import sleep
 from typing import Any, cast
 
+from httptools import parse_url
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from entrypoints.api.every_request import NOTHING_KNOWN, headers_for, new_id
@@ -33,6 +34,12 @@ awake takes all that come at once, and those that keep their connections make it
 
 UNREAD_LIMIT = 1024 * 1024
 """Bytes of a body that nobody asked for, such as that of a GET; they are thrown away."""
+
+
+def _with_path(url: bytes) -> bytes:
+    """A URL that may have none, such as ``http://host?q=1``, which means ``/`` (RFC 9110 §4.2.3)."""
+    parsed = parse_url(url)
+    return url if parsed.path else b"/?" + parsed.query if parsed.query else b"/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +128,8 @@ class Connection(DrainingConnection):
         self._in_body = True
         self._body = 0
         self._unused = 0
+        if not self.url.startswith(b"/"):
+            self.url = _with_path(self.url)
         if len(self.pipeline) >= PIPELINE_LIMIT:
             raise ValueError("too many requests at once")  # which ends the connection, as what cannot be read does
         super().on_headers_complete()
