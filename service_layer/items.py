@@ -123,10 +123,13 @@ def change_item(
 ) -> ItemView:
     """Change some of what is known of an item; it may get another owner, or none.
 
+    :raises InvalidValue: as for ``create_item``, whether there is such an item or not.
     :raises ItemNotFound: no item has this id.
     :raises StaleVersion: the precondition does not hold.
-    :raises UserNotFound, InvalidValue: as for ``create_item``.
+    :raises UserNotFound: as for ``create_item``.
     """
+    valid: NewItem = {"title": "any", **changes}
+    Item(**valid)  # refuses what no item may have
     with uow:
         item = _expected(uow, item_id, precondition)
         for name, value in changes.items():

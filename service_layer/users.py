@@ -93,10 +93,13 @@ def change_user(
 ) -> UserView:
     """Change some of what is known of a user.
 
+    :raises InvalidValue: as for ``create_user``, whether there is such a user or not.
     :raises UserNotFound: no user has this id.
     :raises StaleVersion: the precondition does not hold.
-    :raises EmailTaken, InvalidValue: as for ``create_user``.
+    :raises EmailTaken: as for ``create_user``.
     """
+    if "email" in changes:
+        User(email=changes["email"], hashed_password="")  # refuses what no user may have
     hashed = None
     if "password" in changes:
         check_password(changes["password"], least=password_min_length)
