@@ -9,8 +9,8 @@ from entrypoints.api.problems import MEDIA_TYPE, RETRY_AFTER, WORTH_ANOTHER_TRY,
 from entrypoints.api.routes import DirectRoute
 from service_layer.read_models import ID_MAX
 
-KEY_PATTERN = r"^[!-~]{1,255}$"
-"""What an ``Idempotency-Key`` may be: visible ASCII."""
+KEY_PATTERN = r'^(?:[!#-~][!-~]{0,254}|"(?:[ !#-\[\]-~]|\\["\\]){1,255}")$'
+"""What an ``Idempotency-Key`` may be: visible ASCII as it stands, or a String in quotes (RFC 9651 §3.3.3)."""
 
 _MERGE_PATCH = "application/merge-patch+json"
 """What our PATCH does has a media type of its own (RFC 7396)."""
@@ -106,7 +106,7 @@ def creates(kind: str | None, *more: int) -> dict[str, Any]:
     made: Responses = {200: {"headers": headers, "links": _links(kind)}} if kind else {}
     what = (
         "Your name for this request, such as a UUID. Send it again under the same name, and for 24 hours you get the "
-        "first answer again, and nothing is done twice."
+        "first answer again, and nothing is done twice. Quotes around it are no part of it."
     )
     key = _request_header("Idempotency-Key", what, pattern=KEY_PATTERN)
     return _documented(made | problems(400, 408, 409, 413, 422, *more), key)

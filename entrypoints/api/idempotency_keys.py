@@ -25,7 +25,12 @@ def attempt(request: Request, content: object) -> Attempt | None:
         return None
     key, *more = keys
     if more or not re.fullmatch(KEY_PATTERN, key):
-        message = "There should be one such header, with 1 to 255 visible ASCII characters"
+        message = "There should be one such header, with 1 to 255 visible ASCII characters, in quotes or without"
         raise RequestValidationError([{"loc": ("header", HEADER), "msg": message, "type": "idempotency_key"}])
     asked = f"{request.method} {request.scope['path']}\n".encode() + to_json(content)
-    return Attempt(key, sha256(asked).hexdigest(), int(container(request).clock()))
+    return Attempt(_unquoted(key), sha256(asked).hexdigest(), int(container(request).clock()))
+
+
+def _unquoted(key: str) -> str:
+    """The key itself. The draft makes it a String (RFC 9651 §3.3.3), but many clients send it without quotes."""
+    return re.sub(r"\\(.)", r"\1", key[1:-1]) if key.startswith('"') else key
