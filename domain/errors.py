@@ -104,9 +104,9 @@ class StorageUnavailable(BelongingsError):
 
 
 class OutcomeUnknown(StorageUnavailable):
-    """The database did not say in time whether it has made a change; it may have, or may yet."""
+    """The database did not say, or not in time, whether it has made a change; it may have, or may yet."""
 
-    message = "The database did not answer in time; it may have been done or not"
+    message = "The database did not confirm it; it may have been done or not"
 
 
 class StorageFull(StorageUnavailable):

@@ -265,6 +265,7 @@ class Store(Protocol):
         ``one_writer``: elsewhere each is kept by itself.
 
         :raises StorageUnavailable: at the end: nothing of what was committed in the block was kept.
+        :raises OutcomeUnknown: at the end: all of it may have been kept, or nothing.
         """
 
     def migrate(self, revision: str = "head") -> list[Migration]:

@@ -8,7 +8,15 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, Operation
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 
-from domain.errors import BelongingsError, EmailTaken, StaleVersion, StorageFull, StorageUnavailable, UserNotFound
+from domain.errors import (
+    BelongingsError,
+    EmailTaken,
+    OutcomeUnknown,
+    StaleVersion,
+    StorageFull,
+    StorageUnavailable,
+    UserNotFound,
+)
 
 
 @contextmanager
@@ -29,6 +37,26 @@ def in_domain_terms() -> Iterator[None]:
         if unavailable or getattr(error.orig, "sqlstate", None) in _UNUSABLE:
             raise StorageUnavailable(first_line(error.orig)) from error
         raise
+
+
+@contextmanager
+def commit_in_domain_terms() -> Iterator[None]:
+    """The same around a COMMIT and nothing else.
+
+    Its outcome is unknown after a lost connection, and on SQLite after an I/O error: the commit may be in the log by
+    then, without being synced, and whoever opens the file after a crash finds it there.
+    """
+    with in_domain_terms():
+        try:
+            yield
+        except DBAPIError as error:
+            if error.connection_invalidated or _is_io_error(error.orig):
+                raise OutcomeUnknown(first_line(error.orig)) from error
+            raise
+
+
+def _is_io_error(error: BaseException | None) -> bool:
+    return isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR
 
 
 _UNUSABLE = ("25006", "42P01", "42703", "42S02", "42S22")
