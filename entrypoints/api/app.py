@@ -23,6 +23,7 @@ from entrypoints.api.head import HeadAsGet
 from entrypoints.api.intake import Intake
 from entrypoints.api.lanes import Lanes, Patience
 from entrypoints.api.metrics import Metrics
+from entrypoints.api.no_route import NoRoute
 from entrypoints.api.problems import add_problem_handlers
 from entrypoints.api.sign_up_limit import SignUpLimit
 from entrypoints.api.tracing import telemetry
@@ -61,7 +62,8 @@ def create_app(container: Container | None = None) -> FastAPI:
     about: dict[str, Any] = {"title": "Belongings", "description": _DESCRIPTION, "version": version("belongings")}
     about["telemetry"] = telemetry(settings)
     make = FastAPIOffline if settings.docs else partial(FastAPI, openapi_url=None)
-    app = make(**about, lifespan=_lifespan)
+    app = make(**about, lifespan=_lifespan, redirect_slashes=False)
+    app.router.default = NoRoute(app.routes, not_found=app.router.default)
     app.state.container = container
     told = [access_log(settings)]
     app.state.metrics = Metrics() if settings.metrics else None

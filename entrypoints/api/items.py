@@ -42,7 +42,10 @@ class _OnlyPosted:
     """Answers any other method, which would be taken for one of an item whose id is no number."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await problem(405, "Method Not Allowed", headers={"Allow": "POST"})(scope, receive, send)
+        allow = {"Allow": "OPTIONS, POST"}
+        is_options = scope["method"] == "OPTIONS"
+        answer = Response(None, 204, allow) if is_options else problem(405, "Method Not Allowed", headers=allow)
+        await answer(scope, receive, send)
 
 
 router.routes.append(Route("/items/batch", _OnlyPosted()))

@@ -146,6 +146,8 @@ async def _invalid_request(request: Request, error: Exception) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
+    if error.status_code == 405 and request.method == "OPTIONS":  # for which no route has to be declared
+        return Response(status_code=204, headers=headers)
     return problem(error.status_code, error.detail, headers=headers)
 
 
@@ -154,4 +156,4 @@ def _allowed(request: Request) -> str:
     routes = iter_route_contexts(request.app.routes)
     partial = [route.methods or () for route in routes if route.matches(request.scope)[0] is Match.PARTIAL]
     methods = {method for some in partial for method in some} or {"GET"}  # a folder of files
-    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
+    return ", ".join(sorted(methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())))
