@@ -70,6 +70,9 @@ class DirectRoute(APIRoute):
 
 async def _content(request: Request) -> Any:
     """What the body says, or the body itself where it is not announced as JSON."""
+    coding = request.headers.get("content-encoding", "")
+    if coding and coding.strip().lower() != "identity":
+        raise HTTPException(415, "Send the body without a Content-Encoding", {"Accept-Encoding": "identity"})
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_json = kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
     try:

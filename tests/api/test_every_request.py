@@ -50,6 +50,7 @@ REQUESTS: list[tuple[int, str, str, str, Any]] = [
     (405, "PUT", "/users/1", "/users/{user_id}", None),
     (405, "PUT", "/items/batch", "/items/batch", None),
     (413, "POST", "/items/", "-", {"content": "x" * 1_100_000}),
+    (415, "POST", "/items/", "/items/", {"headers": {"Content-Encoding": "gzip"}}),
     (422, "GET", "/users/none", "/users/{user_id}", None),
     (422, "POST", "/users/", "/users/", {"content": "{}"}),
     (500, "POST", "/users/", "/users/", {"content": '{"email": "a@example.com", "password": "wubbalubba"}'}),
