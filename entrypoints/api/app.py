@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from domain.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
 from entrypoints import logs
 from entrypoints.api import health, items, users
+from entrypoints.api.browser_guard import BrowserGuardMiddleware
 from entrypoints.api.cors import Cors
 from entrypoints.api.documentation import document
 from entrypoints.api.every_request import EveryRequest, broken
@@ -74,8 +75,10 @@ def create_app(container: Container | None = None) -> FastAPI:
         app.add_middleware(SignUpLimit, limiter)
     app.add_middleware(Intake, requests=settings.requests, body_wait=settings.body_wait)
     app.add_middleware(HeadAsGet)
+    origins = settings.cors_origins or ()
+    app.add_middleware(BrowserGuardMiddleware, hosts=settings.hosts or (), origins=origins)
     where_broken: ASGIApp = broken
-    if origins := settings.cors_origins:
+    if origins:
         app.add_middleware(Cors, origins)
         where_broken = Cors(broken, origins)
     app.add_middleware(EveryRequest, *filter(None, told), broken=where_broken)  # added last, asked first

@@ -19,11 +19,14 @@ Responses = dict[int | str, dict[str, Any]]
 
 _MEANINGS = {
     400: "The address is taken, or the body cannot be read",
+    403: "A browser sent it for a page of another origin that may not call",
     404: "There is no such thing",
     408: "The body did not come to its end in time",
     409: "A request with this `Idempotency-Key` is being answered; try again after `Retry-After` seconds",
     412: "It is not, or not any more, as `If-Match` or `If-None-Match` says: read it again, and decide anew",
     413: "The body is larger than 1 MiB",
+    415: "The body has a `Content-Encoding`; send it without one",
+    421: "The name in `Host` is not served here",
     422: "Something in the request is not valid; `errors` says what",
     429: "Too many sign-ups from your address; try again after `Retry-After` seconds",
     500: "Something went wrong on our side",
@@ -92,12 +95,12 @@ def shows() -> dict[str, Any]:
 def changes() -> dict[str, Any]:
     """Of changing one thing by its id."""
     made: Responses = {200: {"headers": _TAG}}
-    return _documented(made | problems(400, 404, 408, 412, 413, 422), _IF_MATCH, _IF_NONE_MATCH)
+    return _documented(made | problems(400, 403, 404, 408, 412, 413, 415, 422), _IF_MATCH, _IF_NONE_MATCH)
 
 
 def removes() -> dict[str, Any]:
     """Of removing one thing by its id."""
-    return _documented(problems(404, 412, 422), _IF_MATCH, _IF_NONE_MATCH)
+    return _documented(problems(403, 404, 412, 422), _IF_MATCH, _IF_NONE_MATCH)
 
 
 def creates(kind: str | None, *more: int) -> dict[str, Any]:
@@ -109,7 +112,7 @@ def creates(kind: str | None, *more: int) -> dict[str, Any]:
         "first answer again, and nothing is done twice. Quotes around it are no part of it."
     )
     key = _request_header("Idempotency-Key", what, pattern=KEY_PATTERN)
-    return _documented(made | problems(400, 408, 409, 413, 422, *more), key)
+    return _documented(made | problems(400, 403, 408, 409, 413, 415, 422, *more), key)
 
 
 def _links(kind: str) -> dict[str, Any]:
@@ -152,7 +155,7 @@ def router_for(name: str) -> APIRouter:
         route_class=DirectRoute,
         prefix=f"/{name}",
         tags=[name],
-        responses=problems(500, 503, 507),
+        responses=problems(421, 500, 503, 507),
         generate_unique_id_function=lambda route: route.name,
     )
 

@@ -81,7 +81,7 @@ def test_options_says_which_methods_there_are(client: TestClient, path: str, all
 def test_load_balancers_are_answered_that_ask_for_the_whole_server_or_name_no_host(root_path: str) -> None:
     requests = {
         b"OPTIONS / HTTP/1.0\r\n\r\n": b"HTTP/1.1 204 ",
-        b"OPTIONS * HTTP/1.1\r\nHost: backend-7\r\nConnection: close\r\n\r\n": b"HTTP/1.1 204 ",
+        b"OPTIONS * HTTP/1.1\r\nHost: backend-7\r\nConnection: close\r\n\r\n": b"HTTP/1.1 421 ",
         b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n": b"HTTP/1.1 204 ",
         b"OPTIONS /health/ready HTTP/1.1\r\nHost: backend-7\r\nConnection: close\r\n\r\n": b"HTTP/1.1 204 ",
         b"GET /items/ HTTP/1.0\r\n\r\n": b"HTTP/1.1 200 ",
