@@ -10,7 +10,6 @@ from typing import Any
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, FastAPI
-from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
 from domain.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
@@ -19,6 +18,7 @@ from entrypoints.api import health, items, users
 from entrypoints.api.browser_guard import BrowserGuardMiddleware
 from entrypoints.api.cors import Cors
 from entrypoints.api.documentation import document
+from entrypoints.api.documentation_pages import documented_app
 from entrypoints.api.every_request import EveryRequest, broken
 from entrypoints.api.head import HeadAsGet
 from entrypoints.api.intake import Intake
@@ -62,7 +62,7 @@ def create_app(container: Container | None = None) -> FastAPI:
     settings = container.settings()
     about: dict[str, Any] = {"title": "Belongings", "description": _DESCRIPTION, "version": version("belongings")}
     about["telemetry"] = telemetry(settings)
-    make = FastAPIOffline if settings.docs else partial(FastAPI, openapi_url=None)
+    make = documented_app if settings.docs else partial(FastAPI, openapi_url=None)
     app = make(**about, lifespan=_lifespan, redirect_slashes=False)
     app.router.default = NoRoute(app.routes, not_found=app.router.default)
     app.state.container = container
