@@ -11,6 +11,7 @@
   * IdempotencyKeyReused
   * IdempotencyKeyInUse
   * StorageUnavailable
+    - Deadlock
     - OutcomeUnknown
     - StorageFull
   * SchemaMismatch
@@ -101,6 +102,13 @@ class StorageUnavailable(BelongingsError):
     def __init__(self, reason: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class Deadlock(StorageUnavailable):
+    """The database has undone this so that others, which it waited for and which waited for it, could go on.
+
+    Nothing was changed, and to do all of it again at once is what is meant to be done.
+    """
 
 
 class OutcomeUnknown(StorageUnavailable):

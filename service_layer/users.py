@@ -20,6 +20,7 @@ from service_layer.read_models import (
     stored_id,
     user_view,
 )
+from service_layer.retrying import retry_on_deadlock
 
 
 class UserChanges(TypedDict, total=False):
@@ -34,6 +35,7 @@ Precondition = Callable[[UserView], bool]
 """Whether a user, as they are now, may be changed."""
 
 
+@retry_on_deadlock
 def create_user(
     uow: UnitOfWork,
     hasher: PasswordHasher,
@@ -82,6 +84,7 @@ def list_users(
     return replace(found, total=uow.views.count_users(wanted)) if counted else found
 
 
+@retry_on_deadlock
 def change_user(
     uow: UnitOfWork,
     hasher: PasswordHasher,
@@ -114,6 +117,7 @@ def change_user(
     return user_view(user, items)
 
 
+@retry_on_deadlock
 def remove_user(uow: UnitOfWork, user_id: int, *, precondition: Precondition | None = None) -> None:
     """Remove a user and all of their items.
 

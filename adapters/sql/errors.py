@@ -10,6 +10,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from domain.errors import (
     BelongingsError,
+    Deadlock,
     EmailTaken,
     OutcomeUnknown,
     StaleVersion,
@@ -33,6 +34,8 @@ def in_domain_terms() -> Iterator[None]:
     except DBAPIError as error:
         if _is_full(error.orig):
             raise StorageFull(first_line(error.orig)) from error
+        if _is_deadlock(error.orig):
+            raise Deadlock(first_line(error.orig)) from error
         unavailable = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
         if unavailable or getattr(error.orig, "sqlstate", None) in _UNUSABLE:
             raise StorageUnavailable(first_line(error.orig)) from error
@@ -71,6 +74,11 @@ _FULL = (sqlite3.SQLITE_FULL, "53100", 1021, 1114)
 def _is_full(error: BaseException | None) -> bool:
     said = (getattr(error, "sqlite_errorcode", None), getattr(error, "sqlstate", None), *getattr(error, "args", ())[:1])
     return any(each in _FULL for each in said)
+
+
+def _is_deadlock(error: BaseException | None) -> bool:
+    """Whether PostgreSQL or MariaDB has undone the transaction to end a deadlock."""
+    return getattr(error, "sqlstate", None) == "40P01" or getattr(error, "args", ())[:1] == (1213,)
 
 
 def is_locked(error: DBAPIError) -> bool:
