@@ -11,6 +11,7 @@
   * IdempotencyKeyReused
   * IdempotencyKeyInUse
   * StorageUnavailable
+    - Deadlock
     - OutcomeUnknown
     - StorageFull
   * SchemaMismatch
@@ -103,10 +104,17 @@ class StorageUnavailable(BelongingsError):
         self.reason = reason
 
 
-class OutcomeUnknown(StorageUnavailable):
-    """The database did not say in time whether it has made a change; it may have, or may yet."""
+class Deadlock(StorageUnavailable):
+    """The database has undone this so that others, which it waited for and which waited for it, could go on.
 
-    message = "The database did not answer in time; it may have been done or not"
+    Nothing was changed, and to do all of it again at once is what is meant to be done.
+    """
+
+
+class OutcomeUnknown(StorageUnavailable):
+    """The database did not say, or not in time, whether it has made a change; it may have, or may yet."""
+
+    message = "The database did not confirm it; it may have been done or not"
 
 
 class StorageFull(StorageUnavailable):

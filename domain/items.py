@@ -48,6 +48,7 @@ class Item:
     id: int | None = None
     version: int = 1
     search_text: str = field(init=False, repr=False)
+    _checked_texts: tuple[str, str | None] | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         self.check()
@@ -59,11 +60,17 @@ class Item:
 
         :raises InvalidValue: one is broken.
         """
+        if self.price is not None:
+            self.price = exact_price(self.price)
+        texts = self.title, self.description
+        if texts != self._checked_texts:  # once for each text: a new item is checked again when a store adds it
+            self._check_texts()
+            self.search_text = folded(f"{self.title}\n{self.description or ''}")
+            self._checked_texts = texts
+
+    def _check_texts(self) -> None:
         check_text("title", self.title, most=TITLE_MAX_LENGTH)
         if not self.title.strip():
             raise InvalidValue("title", "must not be blank")
         if self.description is not None:
             check_text("description", self.description, most=DESCRIPTION_MAX_LENGTH)
-        if self.price is not None:
-            self.price = exact_price(self.price)
-        self.search_text = folded(f"{self.title}\n{self.description or ''}")

@@ -1,4 +1,4 @@
-"""The command line: ``belongings serve | migrate | copy | backup | restore | settings``
+"""The command line: ``belongings serve | migrate | copy | backup | restore | check | settings``
 
 What only some commands need is imported inside them, so that ``--help`` is quick.
 """
@@ -123,6 +123,36 @@ def restore(file: Annotated[Path, typer.Argument(help="A file that backup has wr
 
 
 @app.command()
+def check(
+    repair: Annotated[bool, typer.Option("--repair", help="Repair what can be repaired, after a backup.")] = False,
+    backed_up: Annotated[
+        bool, typer.Option("--backed-up", help="There is a backup: make none. With a server, --repair needs this.")
+    ] = False,
+) -> None:
+    """Say what is wrong in the database, a line for each finding; the status is 1 while something is."""
+    from entrypoints.container import check_database, repair_database
+    from entrypoints.settings import load_settings
+
+    found = left = 0
+    with _refusals():
+        if repair:
+            findings = repair_database(
+                load_settings(), lambda file: out.print(f"Backed up to {file}"), backed_up=backed_up
+            )
+        else:
+            findings = check_database(load_settings())
+        for finding in findings:
+            out.print(str(finding))
+            found, left = found + 1, left + finding.left
+    if repair:
+        out.print(f"Findings: {found}, of which {found - left} were repaired")
+    else:
+        out.print(f"Findings: {found}" + ("; belongings check --repair repairs what can be repaired" if found else ""))
+    if left:
+        raise typer.Exit(1)
+
+
+@app.command()
 def settings() -> None:
     """List all settings: what they are, what they are by default, what they mean."""
     from entrypoints.settings import Settings, variable
@@ -153,9 +183,6 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
     """Show a bar for each step on a terminal; say in one line why it could not be done."""
     from rich.progress import Progress, TaskID
 
-    from domain.errors import BelongingsError
-    from entrypoints.settings import WrongSetting
-
     bars: dict[str, TaskID] = {}
 
     def show(step: str, done: int, total: int) -> None:
@@ -163,9 +190,18 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
             bars[step] = shown.add_task(step)
         shown.update(bars[step], completed=done, total=total)
 
+    with _refusals(), Progress(console=err, transient=True, disable=not err.is_interactive) as shown:
+        yield show
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Say in one line why it could not be done."""
+    from domain.errors import BelongingsError
+    from entrypoints.settings import WrongSetting
+
     try:
-        with Progress(console=err, transient=True, disable=not err.is_interactive) as shown:
-            yield show
+        yield
     except (WrongSetting, BelongingsError) as error:
         _stop(_reason(error))
 

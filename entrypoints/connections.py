@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from time import sleep
 from typing import Any, cast
 
+from httptools import parse_url
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from entrypoints.api.every_request import NOTHING_KNOWN, headers_for, new_id
@@ -13,6 +14,7 @@ from entrypoints.api.intake import TOO_SLOW
 from entrypoints.api.problems import problem
 from entrypoints.draining import DrainingConnection
 from entrypoints.logs import Access, AccessLog
+from entrypoints.parser import Parser
 
 HEAD_LIMIT = 64 * 1024
 """Bytes of a request that are not its body: the line it begins with, its header, its trailer."""
@@ -32,6 +34,12 @@ awake takes all that come at once, and those that keep their connections make it
 
 UNREAD_LIMIT = 1024 * 1024
 """Bytes of a body that nobody asked for, such as that of a GET; they are thrown away."""
+
+
+def _with_path(url: bytes) -> bytes:
+    """A URL that may have none, such as ``http://host?q=1``, which means ``/`` (RFC 9110 §4.2.3)."""
+    parsed = parse_url(url)
+    return url if parsed.path else b"/?" + parsed.query if parsed.query else b"/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +67,7 @@ class Connection(DrainingConnection):
 
     def __init__(self, *args: Any, bounds: Bounds, log: AccessLog | None = None, **named: Any) -> None:
         super().__init__(*args, **named)
+        self.parser: Parser = Parser(self)
         self._bounds = bounds
         self._log = log
         self._timer: TimerHandle | None = None
@@ -104,6 +113,8 @@ class Connection(DrainingConnection):
             super().on_header(name, value.rstrip(b" \t"))  # which the parser leaves there (RFC 9110 §5.5)
 
     def on_headers_complete(self) -> None:
+        if self.parser.starts_over:
+            return
         if self._timer:
             self._disarm()
         if len(self.url) + sum([len(name) + len(value) for name, value in self.headers]) > HEAD_LIMIT:
@@ -117,6 +128,8 @@ class Connection(DrainingConnection):
         self._in_body = True
         self._body = 0
         self._unused = 0
+        if not self.url.startswith(b"/"):
+            self.url = _with_path(self.url)
         if len(self.pipeline) >= PIPELINE_LIMIT:
             raise ValueError("too many requests at once")  # which ends the connection, as what cannot be read does
         super().on_headers_complete()
@@ -130,6 +143,8 @@ class Connection(DrainingConnection):
                 self.transport.abort()
 
     def on_message_complete(self) -> None:
+        if self.parser.starts_over:
+            return
         if self._timer:
             self._disarm()
         self._in_body = False
@@ -151,7 +166,9 @@ class Connection(DrainingConnection):
         self._refuse(*self._wrong)
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Say nothing: whoever asks for another protocol is answered in this one (RFC 9110 §7.8)."""
+        """After a CONNECT, which is answered like any other request: what follows it need not be HTTP, so ignore it."""
+        self.cycle.keep_alive = False
+        self._refused = True
 
     def _arm(self, seconds: float) -> None:
         self._timer = self.loop.call_later(seconds, self._too_slow)

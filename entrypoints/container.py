@@ -1,5 +1,6 @@
 """The one place that knows every adapter, and picks them by the settings."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import time
 
@@ -8,8 +9,9 @@ from sqlalchemy import URL
 
 from adapters.in_memory import InMemoryStore, InMemoryUnitOfWork
 from adapters.password_hashing import Argon2PasswordHasher
-from adapters.sql import backup
+from adapters.sql import backup, checking
 from adapters.sql.backup import Contents, Progress
+from adapters.sql.checking import Finding
 from adapters.sql.engines import Engines, Limits, create_engines, is_private, parse_url
 from adapters.sql.sessions import Sessions
 from adapters.sql.store import SqlStore
@@ -129,6 +131,34 @@ def restore_database(settings: Settings, file: Path, progress: Progress) -> tupl
     :raises BelongingsError: nothing was changed; the message says why.
     """
     return backup.restore(file, _sqlite_file(settings), progress)
+
+
+def check_database(settings: Settings) -> Iterator[Finding]:
+    """What is wrong in the SQL database that the settings name, while a service may use it.
+
+    :raises WrongSetting: there is no database to check.
+    :raises BelongingsError: it could not be checked; the message says why.
+    """
+    return checking.check(_kept_database("DATABASE_URL", settings.database_url.get_secret_value()))
+
+
+def repair_database(settings: Settings, note: Callable[[Path], object], *, backed_up: bool) -> Iterator[Finding]:
+    """The same, and what was done about it.
+
+    :param note: called with the file into which a SQLite database was copied before the first change.
+    :param backed_up: whether there is a backup already. A server's database is not repaired without.
+    """
+    url = _kept_database("DATABASE_URL", settings.database_url.get_secret_value())
+
+    def back_up() -> None:
+        if not backed_up:
+            note(checking.back_up_as_it_is(_sqlite_file(settings)))
+
+    if url.get_backend_name() != "sqlite" and not backed_up:
+        raise WrongSetting(
+            "--repair changes rows: back up the database as docs/operating.md says, then add --backed-up"
+        )
+    return checking.repair(url, back_up)
 
 
 def _sqlite_file(settings: Settings) -> Path:

@@ -29,6 +29,7 @@ _TRACES_GO_TO = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPO
 _Listed = BeforeValidator(lambda given: given.replace(",", " ").split() if isinstance(given, str) else given)
 """Of what is written one after the other, with commas or blanks between."""
 
+_HostName = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9._-]+|\*)$", to_lower=True)]
 _Origin = Annotated[str, StringConstraints(pattern=r"^(https?://[^/?#@*\s]+|\*)$")]
 
 
@@ -84,6 +85,15 @@ class Settings(BaseSettings):
         Field(
             pattern=r"^(/[A-Za-z0-9._~-]+)*$",
             description="The path that a proxy takes off before it passes requests on",
+        ),
+    ] = None
+    hosts: Annotated[
+        tuple[_HostName, ...] | None,
+        NoDecode,
+        _Listed,
+        Field(
+            description="Names by which the service may be called, beside localhost and IP addresses, such as "
+            "api.example.com; * is all"
         ),
     ] = None
     cors_origins: Annotated[

@@ -10,6 +10,7 @@ from domain.items import Item
 from service_layer.idempotency import Attempt, once
 from service_layer.ports import UnitOfWork
 from service_layer.read_models import ALL_ITEMS, ItemFilter, ItemView, Page, PageRequest, item_view
+from service_layer.retrying import retry_on_deadlock
 
 
 class _Details(TypedDict, total=False):
@@ -34,6 +35,7 @@ Precondition = Callable[[ItemView], bool]
 """Whether an item, as it is now, may be changed."""
 
 
+@retry_on_deadlock
 def create_item(
     uow: UnitOfWork,
     *,
@@ -57,6 +59,7 @@ def create_item(
     return once(uow, attempt, add)
 
 
+@retry_on_deadlock
 def create_items(uow: UnitOfWork, new: Sequence[NewItem], *, attempt: Attempt | None = None) -> list[ItemView]:
     """Keep all of these new items, or none.
 
@@ -118,15 +121,19 @@ def list_user_items(uow: UnitOfWork, user_id: int, page: PageRequest, *, counted
     return replace(items, total=uow.views.count_items(ItemFilter(owner=user_id))) if counted else items
 
 
+@retry_on_deadlock
 def change_item(
     uow: UnitOfWork, item_id: int, changes: ItemChanges, *, precondition: Precondition | None = None
 ) -> ItemView:
     """Change some of what is known of an item; it may get another owner, or none.
 
+    :raises InvalidValue: as for ``create_item``, whether there is such an item or not.
     :raises ItemNotFound: no item has this id.
     :raises StaleVersion: the precondition does not hold.
-    :raises UserNotFound, InvalidValue: as for ``create_item``.
+    :raises UserNotFound: as for ``create_item``.
     """
+    valid: NewItem = {"title": "any", **changes}
+    Item(**valid)  # refuses what no item may have
     with uow:
         item = _expected(uow, item_id, precondition)
         for name, value in changes.items():
@@ -135,6 +142,7 @@ def change_item(
     return item_view(item)
 
 
+@retry_on_deadlock
 def remove_item(uow: UnitOfWork, item_id: int, *, precondition: Precondition | None = None) -> None:
     """Remove an item.
 

@@ -146,7 +146,8 @@ class UnitOfWork(Protocol):
 
     Every method here and of the repositories and views raises ``StorageUnavailable`` where the
     database cannot be reached in time; nothing was written then, unless ``commit`` raised it,
-    when it may have been.
+    when it may have been. It is ``Deadlock`` where this unit of work was undone for others that it waited for
+    and that waited for it; then nothing was written, and it can be done again at once.
     """
 
     @property
@@ -265,6 +266,7 @@ class Store(Protocol):
         ``one_writer``: elsewhere each is kept by itself.
 
         :raises StorageUnavailable: at the end: nothing of what was committed in the block was kept.
+        :raises OutcomeUnknown: at the end: all of it may have been kept, or nothing.
         """
 
     def migrate(self, revision: str = "head") -> list[Migration]:

@@ -20,6 +20,7 @@ from service_layer.read_models import (
     stored_id,
     user_view,
 )
+from service_layer.retrying import retry_on_deadlock
 
 
 class UserChanges(TypedDict, total=False):
@@ -34,6 +35,7 @@ Precondition = Callable[[UserView], bool]
 """Whether a user, as they are now, may be changed."""
 
 
+@retry_on_deadlock
 def create_user(
     uow: UnitOfWork,
     hasher: PasswordHasher,
@@ -82,6 +84,7 @@ def list_users(
     return replace(found, total=uow.views.count_users(wanted)) if counted else found
 
 
+@retry_on_deadlock
 def change_user(
     uow: UnitOfWork,
     hasher: PasswordHasher,
@@ -93,10 +96,13 @@ def change_user(
 ) -> UserView:
     """Change some of what is known of a user.
 
+    :raises InvalidValue: as for ``create_user``, whether there is such a user or not.
     :raises UserNotFound: no user has this id.
     :raises StaleVersion: the precondition does not hold.
-    :raises EmailTaken, InvalidValue: as for ``create_user``.
+    :raises EmailTaken: as for ``create_user``.
     """
+    if "email" in changes:
+        User(email=changes["email"], hashed_password="")  # refuses what no user may have
     hashed = None
     if "password" in changes:
         check_password(changes["password"], least=password_min_length)
@@ -111,6 +117,7 @@ def change_user(
     return user_view(user, items)
 
 
+@retry_on_deadlock
 def remove_user(uow: UnitOfWork, user_id: int, *, precondition: Precondition | None = None) -> None:
     """Remove a user and all of their items.
 

@@ -81,6 +81,14 @@ class Databases:
             container.store().close()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def names_of_the_api() -> Iterator[None]:
+    """Have every API of this process served by the names that clients without a network call it by."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BELONGINGS_HOSTS", "testserver belongings api")
+        yield
+
+
 @pytest.fixture(scope="session")
 def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
     with ExitStack() as stack:

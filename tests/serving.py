@@ -9,9 +9,9 @@ from uvicorn import Config, Server
 
 
 @asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[int]:
+async def served(app: FastAPI, *, root_path: str = "") -> AsyncIterator[int]:
     """The port on which the application is served."""
-    server = Server(Config(app, port=0, log_config=None, timeout_graceful_shutdown=1))
+    server = Server(Config(app, port=0, log_config=None, root_path=root_path, timeout_graceful_shutdown=1))
     async with anyio.create_task_group() as group:
         group.start_soon(server.serve)
         while not server.started:

@@ -38,11 +38,12 @@ class Contents:
     items: int
 
 
-def back_up(database: Path, file: Path, progress: Progress, *, overwrite: bool) -> Contents:
+def back_up(database: Path, file: Path, progress: Progress, *, overwrite: bool, as_it_is: bool = False) -> Contents:
     """Copy the database as it is at one moment into a new file; readers and writers go on meanwhile.
 
     The file needs no other beside it. It appears under its name when it has been checked and is on the disk.
 
+    :param as_it_is: copy it although items may belong to users that are gone.
     :raises BackupFailed: it was not copied, or would be over a file that is there already.
     """
     with _in_one_line(), _moment_of(database) as source:
@@ -51,7 +52,8 @@ def back_up(database: Path, file: Path, progress: Progress, *, overwrite: bool) 
         if file.exists() and not overwrite:
             raise BackupFailed(f"{file} is there already; --force overwrites it")
         _refuse_leftovers(file)
-        with _checked_copy(source, file.parent, progress) as (copy, contents):
+        command = None if as_it_is else "belongings check"
+        with _checked_copy(source, file.parent, progress, command) as (copy, contents):
             if overwrite:
                 copy.replace(file)
             else:
@@ -65,8 +67,9 @@ def restore(file: Path, database: Path, progress: Progress) -> tuple[Contents, P
 
     :raises BackupFailed: the file is broken, or not of this service, or of a newer one; or somebody uses the database.
     """
-    with _in_one_line(), _lock(database), _moment_of(file, untouched=True) as source:
-        with _checked_copy(source, database.parent, progress) as (copy, contents):
+    command = f"DATABASE_URL=sqlite:///{file.absolute()} belongings check"
+    with _in_one_line(), sole_process(database), _moment_of(file, untouched=True) as source:
+        with _checked_copy(source, database.parent, progress, command) as (copy, contents):
             if contents.revision not in REVISIONS:
                 raise BackupFailed(f"it is at revision {contents.revision}, which is newer than this service")
             _close(database)
@@ -98,8 +101,13 @@ def _moment_of(path: Path, *, untouched: bool = False) -> Iterator[sqlite3.Conne
 
 
 @contextmanager
-def _checked_copy(source: sqlite3.Connection, folder: Path, progress: Progress) -> Iterator[tuple[Path, Contents]]:
-    """A file that is on the disk and holds what the source does; it is for this user only, and goes after the block."""
+def _checked_copy(
+    source: sqlite3.Connection, folder: Path, progress: Progress, command: str | None
+) -> Iterator[tuple[Path, Contents]]:
+    """A file that is on the disk and holds what the source does; it is for this user only, and goes after the block.
+
+    :param command: says which items belong to users that are gone; without it, such items do not matter.
+    """
     expected = _contents(source)
     handle, name = mkstemp(prefix=".belongings-", suffix=".part", dir=folder)
     copy = Path(name)
@@ -110,7 +118,7 @@ def _checked_copy(source: sqlite3.Connection, folder: Path, progress: Progress) 
             target.execute("PRAGMA journal_mode = DELETE")  # no other files are needed to open it
         progress("checking", 0, 1)
         with closing(sqlite3.connect(copy, isolation_level=None)) as target:
-            _check(target, expected)
+            _check(target, expected, command)
         os.fsync(handle)
         progress("checking", 1, 1)
         yield copy, expected
@@ -130,18 +138,18 @@ def _contents(connection: sqlite3.Connection) -> Contents:
     return Contents(revision, users, items)
 
 
-def _check(copy: sqlite3.Connection, expected: Contents) -> None:
+def _check(copy: sqlite3.Connection, expected: Contents, command: str | None) -> None:
     (found,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
     if found != "ok":
         raise BackupFailed(f"it is damaged: {found.splitlines()[-1]}")
-    if copy.execute("PRAGMA foreign_key_check").fetchone():
-        raise BackupFailed("it is damaged: items belong to users that are not there")
+    if command and copy.execute("PRAGMA foreign_key_check").fetchone():
+        raise BackupFailed(f"it is damaged: items belong to users that are not there; to see which, run: {command}")
     if _contents(copy) != expected:
         raise BackupFailed("the copy does not hold what was read")
 
 
 @contextmanager
-def _lock(database: Path) -> Iterator[None]:
+def sole_process(database: Path) -> Iterator[None]:
     """Keep a service from starting on it, where SQLite needs that and a service looks for it."""
     try:
         lock = ProcessLock(database)

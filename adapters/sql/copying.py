@@ -14,10 +14,11 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from hashlib import blake2b
 
-from sqlalchemy import URL, Connection, RowMapping, Table, func, insert, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import URL, Connection, RowMapping, Table, false, func, insert, or_, select
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from adapters.sql.errors import first_line
+from adapters.sql.examining import dangling
 from adapters.sql.id_sequences import continue_after, last_id
 from adapters.sql.long_transactions import snapshot, sole_writer
 from adapters.sql.tables import lasting_tables
@@ -25,6 +26,8 @@ from domain.errors import BelongingsError, SchemaMismatch, StorageUnavailable
 
 _BATCH = 1_000
 """Rows in memory at once; some 40 MB of text where all of it is as long as can be."""
+
+_WHICH = "to see which, run belongings check on the source"
 
 Progress = Callable[[str, int, int], object]
 """Told after each batch what is being done, and with how many rows of how many it is done."""
@@ -55,6 +58,9 @@ def copy(source: URL, target: URL, progress: Progress) -> dict[str, int]:
             taken = stack.enter_context(sole_writer(target))
         if any(taken.scalar(select(table.c.id).limit(1)) for table in lasting_tables()):
             raise CannotCopy("target: it is not empty")
+        for table in lasting_tables():
+            if given.scalar(select(table.c.id).where(or_(false(), *dangling(table))).limit(1)):
+                raise CannotCopy(f"source: {table.name} belong to rows that are not there; {_WHICH}")
         for table in lasting_tables():  # before all rows: it may commit
             continue_after(taken, table, last_id(given, table))
         return {table.name: _copy_table(given, taken, table, progress) for table in lasting_tables()}
@@ -85,7 +91,7 @@ def _go_through(
         rows, last = rows + len(batch), batch[-1]["id"]
         progress(rows, total)
     if rows != total:
-        raise CannotCopy(f"{total} {table.name} were counted, but {rows} found")
+        raise CannotCopy(f"{total} {table.name} were counted, but {rows} found; {_WHICH}")
     return rows, digest.hexdigest()
 
 
@@ -96,4 +102,5 @@ def _in_one_line(who: str) -> Iterator[None]:
     except (SchemaMismatch, StorageUnavailable) as error:
         raise CannotCopy(f"{who}: {getattr(error, 'reason', error)}") from error
     except SQLAlchemyError as error:
-        raise CannotCopy(f"{who}: {first_line(getattr(error, 'orig', error))}") from error
+        which = f"; {_WHICH}" if isinstance(error, DataError | IntegrityError) else ""  # a row that was refused
+        raise CannotCopy(f"{who}: {first_line(getattr(error, 'orig', error))}{which}") from error

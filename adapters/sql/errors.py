@@ -8,7 +8,16 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, Operation
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 
-from domain.errors import BelongingsError, EmailTaken, StaleVersion, StorageFull, StorageUnavailable, UserNotFound
+from domain.errors import (
+    BelongingsError,
+    Deadlock,
+    EmailTaken,
+    OutcomeUnknown,
+    StaleVersion,
+    StorageFull,
+    StorageUnavailable,
+    UserNotFound,
+)
 
 
 @contextmanager
@@ -25,10 +34,32 @@ def in_domain_terms() -> Iterator[None]:
     except DBAPIError as error:
         if _is_full(error.orig):
             raise StorageFull(first_line(error.orig)) from error
+        if _is_deadlock(error.orig):
+            raise Deadlock(first_line(error.orig)) from error
         unavailable = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
         if unavailable or getattr(error.orig, "sqlstate", None) in _UNUSABLE:
             raise StorageUnavailable(first_line(error.orig)) from error
         raise
+
+
+@contextmanager
+def commit_in_domain_terms() -> Iterator[None]:
+    """The same around a COMMIT and nothing else.
+
+    Its outcome is unknown after a lost connection, and on SQLite after an I/O error: the commit may be in the log by
+    then, without being synced, and whoever opens the file after a crash finds it there.
+    """
+    with in_domain_terms():
+        try:
+            yield
+        except DBAPIError as error:
+            if error.connection_invalidated or _is_io_error(error.orig):
+                raise OutcomeUnknown(first_line(error.orig)) from error
+            raise
+
+
+def _is_io_error(error: BaseException | None) -> bool:
+    return isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR
 
 
 _UNUSABLE = ("25006", "42P01", "42703", "42S02", "42S22")
@@ -43,6 +74,11 @@ _FULL = (sqlite3.SQLITE_FULL, "53100", 1021, 1114)
 def _is_full(error: BaseException | None) -> bool:
     said = (getattr(error, "sqlite_errorcode", None), getattr(error, "sqlstate", None), *getattr(error, "args", ())[:1])
     return any(each in _FULL for each in said)
+
+
+def _is_deadlock(error: BaseException | None) -> bool:
+    """Whether PostgreSQL or MariaDB has undone the transaction to end a deadlock."""
+    return getattr(error, "sqlstate", None) == "40P01" or getattr(error, "args", ())[:1] == (1213,)
 
 
 def is_locked(error: DBAPIError) -> bool:

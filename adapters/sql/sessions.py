@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from adapters.sql.engines import has_transaction
-from adapters.sql.errors import in_domain_terms
+from adapters.sql.errors import commit_in_domain_terms, in_domain_terms
 from adapters.sql.tables import map_domain
 from domain.errors import StorageUnavailable
 
@@ -38,10 +38,13 @@ class Sessions:
         """Let this thread's sessions, one after the other, be kept with a single commit. For SQLite only.
 
         :raises StorageUnavailable: nothing of it was kept.
+        :raises OutcomeUnknown: all of it may have been kept, or nothing.
         """
-        with in_domain_terms(), self._writer.begin() as connection:
+        with in_domain_terms(), self._writer.connect() as connection, connection.begin() as transaction:
             self._thread.shared = connection
             try:
                 yield
             finally:
                 self._thread.shared = None
+            with commit_in_domain_terms():
+                transaction.commit()

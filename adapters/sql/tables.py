@@ -62,13 +62,17 @@ def lasting_tables() -> list[Table]:
     return [table for table in metadata.sorted_tables if table is not idempotency_keys]
 
 
+ENTITIES: dict[Table, type[User | Item]] = {users: User, items: Item}
+"""The class of the domain whose instances are the rows of a table."""
+
+
 def map_domain() -> None:
     """Map ``User`` and ``Item`` to their tables, once in the life of the process."""
     try:
         class_mapper(User)
     except UnmappedClassError:
         mapping = registry(metadata=metadata)
-        for kind, table in ((User, users), (Item, items)):
+        for table, kind in ENTITIES.items():
             mapping.map_imperatively(kind, table, version_id_col=table.c.version)
             event.listen(kind, "before_update", _check)
 

@@ -5,12 +5,11 @@ from typing import Self
 
 from sqlalchemy.exc import DBAPIError
 
-from adapters.sql.errors import first_line, in_domain_terms
+from adapters.sql.errors import commit_in_domain_terms, in_domain_terms
 from adapters.sql.receipts import SqlAlchemyReceipts
 from adapters.sql.repositories import SqlAlchemyItemRepository, SqlAlchemyUserRepository
 from adapters.sql.sessions import Sessions
 from adapters.sql.views import SqlAlchemyViews
-from domain.errors import OutcomeUnknown
 
 
 class SqlAlchemyUnitOfWork:
@@ -43,9 +42,5 @@ class SqlAlchemyUnitOfWork:
     def commit(self) -> None:
         with in_domain_terms():
             self._session.flush()
-            try:
-                self._session.commit()
-            except DBAPIError as error:
-                if error.connection_invalidated:  # after COMMIT was sent, and before the answer came
-                    raise OutcomeUnknown(first_line(error.orig)) from error
-                raise
+        with commit_in_domain_terms():
+            self._session.commit()

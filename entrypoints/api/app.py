@@ -10,18 +10,19 @@ from typing import Any
 
 from anyio.to_thread import run_sync
 from fastapi import FastAPI
-from fastapi_offline import FastAPIOffline
-from starlette.types import ASGIApp
 
 from domain.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
 from entrypoints import logs
+from entrypoints.api.browser_guard import BrowserGuardMiddleware
 from entrypoints.api.cors import Cors
-from entrypoints.api.documentation import document
-from entrypoints.api.every_request import EveryRequest, broken
+from entrypoints.api.documentation import document, operation_id
+from entrypoints.api.documentation_pages import documented_app
+from entrypoints.api.every_request import EveryRequest, internal_error
 from entrypoints.api.head import HeadAsGet
 from entrypoints.api.intake import Intake
 from entrypoints.api.lanes import Lanes, Patience
 from entrypoints.api.metrics import Metrics
+from entrypoints.api.no_route import NoRoute
 from entrypoints.api.problems import add_problem_handlers
 from entrypoints.api.routers import health, items, users
 from entrypoints.api.routing import RouteTable
@@ -60,25 +61,28 @@ def create_app(container: Container | None = None) -> FastAPI:
         logs.configure(container.settings().log_format)
     settings = container.settings()
     about: dict[str, Any] = {"title": "Belongings", "description": _DESCRIPTION, "version": version("belongings")}
+    about["generate_unique_id_function"] = operation_id
     about["telemetry"] = telemetry(settings)
-    make = FastAPIOffline if settings.docs else partial(FastAPI, openapi_url=None)
-    app = make(**about, lifespan=_lifespan)
+    make = documented_app if settings.docs else partial(FastAPI, openapi_url=None)
+    app = make(**about, lifespan=_lifespan, redirect_slashes=False)
+    app.router.default = NoRoute(app.routes, not_found=app.router.default)
     app.state.container = container
-    told = [access_log(settings)]
+    observers = [access_log(settings)]
     app.state.metrics = Metrics() if settings.metrics else None
     if app.state.metrics:
         app.add_route("/metrics", app.state.metrics.answer, include_in_schema=False)
-        told.append(app.state.metrics.count)
+        observers.append(app.state.metrics.count)
     if limiter := container.sign_up_limiter():
         app.add_middleware(SignUpLimit, limiter)
     app.add_middleware(Intake, requests=settings.requests, body_wait=settings.body_wait)
     app.add_middleware(HeadAsGet)
-    where_broken: ASGIApp = broken
-    if origins := settings.cors_origins:
+    origins = settings.cors_origins or ()
+    app.add_middleware(BrowserGuardMiddleware, hosts=settings.hosts or (), origins=origins)
+    if origins:
         app.add_middleware(Cors, origins)
-        where_broken = Cors(broken, origins)
-    app.add_middleware(EveryRequest, *filter(None, told), broken=where_broken)  # added last, asked first
+    app.add_middleware(EveryRequest, *filter(None, observers))  # added last, asked first
     add_problem_handlers(app)
+    app.add_exception_handler(Exception, partial(internal_error, origins=origins))
     for router in (health.router, items.router, users.router):
         app.include_router(router)
     RouteTable(app)

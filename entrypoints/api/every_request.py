@@ -2,18 +2,24 @@
 
 import logging
 import re
+from collections.abc import Collection
 from random import getrandbits
 from time import perf_counter
+from typing import Any
+from urllib.parse import quote
 
+from fastapi import Request
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from entrypoints.api.cors import Cors
 from entrypoints.api.problems import problem
 from entrypoints.logs import Access, AccessLog, request_id
 
 NOTHING_KNOWN = "-"
 """The route of a request that was refused before it looked for one, or found none."""
 
+_ASCII = bytes(range(128))
 _GIVEN = re.compile(rb"[A-Za-z0-9._~:/+=-]{1,128}")
 _METHODS = frozenset(("GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "OPTIONS", "TRACE", "CONNECT"))
 _WITHOUT_CONTENT = frozenset(("GET", "HEAD", "DELETE"))
@@ -31,19 +37,22 @@ class EveryRequest:
 
     Answers are not to be stored by anybody, as they hold personal data; only the assets of ``/docs`` are.
 
-    :param told: what wants to know how each request ended.
-    :param broken: answers where something broke, with what the middlewares behind this one would have added.
+    An exception that no handler has caught is logged here, and goes on to Starlette's ``ServerErrorMiddleware``, whose
+    answer is ``internal_error`` or the application's own.
+
+    :param observers: called with how each request ended.
     """
 
-    def __init__(self, app: ASGIApp, *told: AccessLog, broken: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *observers: AccessLog) -> None:
         self._app = app
-        self._told = told
-        self._broken = broken
+        self._observers = observers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if not scope["query_string"].isascii():  # as it would be if the client had encoded it (RFC 3987 §3.1)
+            scope["query_string"] = quote(scope["query_string"], safe=_ASCII).encode()
         begun = perf_counter()
         id = _given_id(scope) or new_id()
         request_id.set(id)
@@ -71,22 +80,27 @@ class EveryRequest:
 
         try:
             await self._app(scope, receive_on, send_on)
-        except Exception as error:  # whatever it is, it ends here
+        except Exception as error:
             logger.error("unexpected error", exc_info=error)
-            if status is None:
-                await self._broken(scope, receive, send_on)
+            status = status or 500
+            raise
         finally:
             seconds = perf_counter() - begun
             method = scope["method"] if scope["method"] in _METHODS else "OTHER"
             client = scope.get("client") or (NOTHING_KNOWN,)
             access = Access(id, method, _template(scope), status, left or status is None, seconds, client[0])
-            for tell in self._told:
-                tell(access)
+            for observe in self._observers:
+                observe(access)
 
 
-async def broken(scope: Scope, receive: Receive, send: Send) -> None:
-    """The answer where something broke."""
-    await problem(500, "Something went wrong on our side; it has been logged")(scope, receive, send)
+async def internal_error(_request: Request, _error: Exception, *, origins: Collection[str]) -> Any:
+    """The answer to a request that ended with an exception that no handler has caught.
+
+    It is sent past all middleware, and so gets here what they would have added.
+    """
+    response = problem(500, "Something went wrong on our side; it has been logged")
+    response.raw_headers += headers_for(request_id.get() or NOTHING_KNOWN)
+    return Cors(response, origins) if origins else response
 
 
 def new_id() -> str:

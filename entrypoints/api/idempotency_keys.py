@@ -13,15 +13,15 @@ from pydantic_core import to_json
 from service_layer.idempotency import Attempt
 
 HEADER = "Idempotency-Key"
-KEY_PATTERN = r"^[!-~]{1,255}$"
-"""Visible ASCII."""
+KEY_PATTERN = r'^(?:[!#-~][!-~]{0,254}|"(?:[ !#-\[\]-~]|\\["\\]){1,255}")$'
+"""Visible ASCII as it stands, or a String in quotes (RFC 9651 §3.3.3)."""
 
 _Key = Annotated[
     list[str] | None,
     WithJsonSchema({"type": "string", "pattern": KEY_PATTERN}),
     Header(
         description="Your name for this request, such as a UUID. Send the request again with it, and for 24 hours you "
-        "get the first answer again, and nothing is done twice."
+        "get the first answer again, and nothing is done twice. Quotes around it are not part of it."
     ),
 ]
 
@@ -38,12 +38,17 @@ async def idempotency(request: Request, idempotency_key: _Key = None) -> Idempot
             return None
         key, *more = idempotency_key
         if more or not re.fullmatch(KEY_PATTERN, key):
-            message = "There should be one such header, with 1 to 255 visible ASCII characters"
+            message = "There should be one such header, with 1 to 255 visible ASCII characters, in quotes or without"
             raise RequestValidationError([{"loc": ("header", HEADER), "msg": message, "type": "idempotency_key"}])
         fingerprint = sha256(f"{request.method} {request.scope['path']}\n".encode() + to_json(content)).hexdigest()
-        return Attempt(key, fingerprint, int(request.app.state.container.clock()))
+        return Attempt(_unquoted(key), fingerprint, int(request.app.state.container.clock()))
 
     return attempt
 
 
 IdempotencyDep = Annotated[Idempotency, Depends(idempotency)]
+
+
+def _unquoted(key: str) -> str:
+    """The key itself. The draft makes it a String (RFC 9651 §3.3.3), but many clients send it without quotes."""
+    return re.sub(r"\\(.)", r"\1", key[1:-1]) if key.startswith('"') else key

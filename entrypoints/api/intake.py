@@ -16,8 +16,10 @@ LIMIT_OF_ALL = 64 * LIMIT
 TOO_LARGE = "The body is larger than 1 MiB"
 TOO_SLOW = "The request did not come to its end in time"
 TOO_MANY = "Too many requests at once"
+ENCODED = "Send the body without a Content-Encoding"
 
 _CLOSE = {"Connection": "close"}
+_IDENTITY = {"Accept-Encoding": "identity"}
 _LATER = {"Retry-After": RETRY_AFTER}
 
 
@@ -55,6 +57,8 @@ class Intake:
                 self._answering -= 1
         elif _announced(scope) > LIMIT:
             await problem(413, TOO_LARGE, headers=_CLOSE)(scope, receive, send)
+        elif scope["method"] != "DELETE" and _is_encoded(scope):
+            await problem(415, ENCODED, headers=_IDENTITY)(scope, receive, send)
         else:
             await self._with_body(scope, receive, send)
 
@@ -98,3 +102,9 @@ def path_within(scope: Scope) -> str:
 def _announced(scope: Scope) -> int:
     length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
     return int(length[:20]) if length.isdigit() else 0  # Python refuses to read thousands of digits
+
+
+def _is_encoded(scope: Scope) -> bool:
+    """Whether the body has a content coding (RFC 9110 §8.4), of which none is supported."""
+    codings = [value for name, value in scope["headers"] if name == b"content-encoding"]
+    return any(coding.strip().lower() not in (b"", b"identity") for coding in codings)

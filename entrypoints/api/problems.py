@@ -40,6 +40,7 @@ PREFIX = "urn:problem-type:belongings:"
 WORTH_ANOTHER_TRY = (409, 429, 503)
 """Statuses that say in ``Retry-After`` when to come again."""
 
+_INVALID = "The request is not valid"
 _NO_JSON = {"loc": ["body"], "msg": "Send JSON, with Content-Type: application/json", "type": "json_type"}
 
 logger = logging.getLogger("belongings")
@@ -61,6 +62,25 @@ _DOMAIN: dict[type[BelongingsError], tuple[int, str]] = {
 
 TYPES = {"about:blank", *(f"{PREFIX}{name}" for _, name in _DOMAIN.values())}
 """All that ``type`` can be: without one of ours, the status says it all."""
+
+
+def status_of(error: type[BelongingsError]) -> tuple[int, str]:
+    """The status of an error, and the name of its type."""
+    return next(_DOMAIN[kind] for kind in error.__mro__ if kind in _DOMAIN)
+
+
+def problem_example(status: int, name: str) -> dict[str, Any]:
+    """A problem of this type, as documentation shows it."""
+    error = next((kind for kind, known in _DOMAIN.items() if known == (status, name)), None)
+    invalid = {"errors": [{"loc": ["body", "title"], "msg": "Field required", "type": "missing"}]}
+    return {
+        "type": f"{PREFIX}{name}" if error else name,
+        "title": _title(status),
+        "status": status,
+        "detail": _INVALID if error is InvalidValue else error.message if error else _title(status),
+        "request_id": "8b1a9953c4611296a827abf8",
+        **(invalid if status == _DOMAIN[InvalidValue][0] else {}),
+    }
 
 
 class InvalidPart(BaseModel):
@@ -100,7 +120,7 @@ def problem(status: int, detail: str, type: str | None = None, headers: Any = No
     """The answer to this request with a problem in it; without a ``type`` of its own, the status says it all."""
     content = {
         "type": f"{PREFIX}{type}" if type else "about:blank",
-        "title": _RFC_9110.get(status) or HTTPStatus(status).phrase,
+        "title": _title(status),
         "status": status,
         "detail": detail,
         "request_id": request_id.get(),
@@ -109,9 +129,14 @@ def problem(status: int, detail: str, type: str | None = None, headers: Any = No
     return Response(to_json(content), status, headers, MEDIA_TYPE)
 
 
+def _title(status: int) -> str:
+    """The reason phrase of a status; empty for one that has none."""
+    return _RFC_9110.get(status) or (HTTPStatus(status).phrase if status in set(HTTPStatus) else "")
+
+
 def invalid(errors: list[dict[str, Any]]) -> Response:
     """The 422 for a request with these parts wrong."""
-    return problem(422, "The request is not valid", "invalid-request", errors=errors)
+    return problem(422, _INVALID, "invalid-request", errors=errors)
 
 
 async def _domain_error(request: Request, error: Exception) -> Response:
@@ -120,7 +145,7 @@ async def _domain_error(request: Request, error: Exception) -> Response:
         return invalid([_invalid_part(error)])
     if isinstance(error, BatchRejected):
         return invalid([_invalid_part(each, place) for place, each in error.errors.items()])
-    status, type = next(_DOMAIN[kind] for kind in error.__class__.__mro__ if kind in _DOMAIN)
+    status, type = status_of(error.__class__)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%s: %s", error, getattr(error, "reason", type))
     if isinstance(error, IdempotencyKeyReused):
@@ -160,6 +185,8 @@ def _parts(errors: Sequence[Any]) -> Iterator[dict[str, Any]]:
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
+    if error.status_code == 405 and request.method == "OPTIONS":  # for which no route has to be declared
+        return Response(status_code=204, headers=headers)
     return problem(error.status_code, error.detail, headers=headers)
 
 
@@ -168,4 +195,4 @@ def _allowed(request: Request) -> str:
     routes = iter_route_contexts(request.app.routes)
     partial = [route.methods or () for route in routes if route.matches(request.scope)[0] is Match.PARTIAL]
     methods = {method for some in partial for method in some} or {"GET"}  # a folder of files
-    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
+    return ", ".join(sorted(methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())))

@@ -18,8 +18,10 @@ from pydantic import (
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
+from domain.errors import InvalidValue
 from domain.items import DESCRIPTION_MAX_LENGTH, PRICE_MAX, TITLE_MAX_LENGTH, exact_price
 from domain.passwords import PASSWORD_MAX_LENGTH, PASSWORD_MIN_LENGTH
+from domain.text import check_text
 from domain.users import EMAIL_MAX_LENGTH
 from service_layer.items import ItemChanges, NewItem
 from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX, PAGE_MAX
@@ -28,8 +30,9 @@ from service_layer.users import UserChanges
 
 def _checked_email(text: str) -> str:
     try:
+        check_text("email", text, most=EMAIL_MAX_LENGTH)  # before it is normalized
         checked = validate_email(text, check_deliverability=False, globally_deliverable=False, test_environment=True)
-    except EmailNotValidError:  # its message quotes what was sent
+    except (EmailNotValidError, InvalidValue):  # the message of the first quotes what was sent
         raise PydanticCustomError("email", "Input should be an email address") from None
     if checked.domain.rpartition(".")[2].isdigit():  # an IPv4 address (RFC 3696 §2)
         raise PydanticCustomError("email", "Input should be an email address")

@@ -56,6 +56,25 @@ def test_an_item_can_be_given_to_somebody_else(client: TestClient, rick: dict[st
     assert client.get(f"/users/{rick['id']}").json() == rick
 
 
+@pytest.mark.parametrize(
+    ("path", "member", "value"),
+    [
+        ("/items/1", "title", "a\x00b"),
+        ("/items/1", "title", " "),
+        ("/items/1", "title", "a" + "\u0301" * 31),
+        ("/items/1", "description", "\x00"),
+        ("/items/1", "price", 0.001),
+        ("/users/1", "email", f"{'ß' * 127}@example.com"),  # too long once it is folded
+        ("/users/1", "password", "correct\x00horse"),
+    ],
+)
+def test_a_value_that_cannot_be_kept_is_refused_whether_the_thing_is_there_and_as_expected_or_not(
+    untouched: TestClient, path: str, member: str, value: object
+) -> None:
+    for headers in ({}, {"If-Match": '"stale"'}):
+        expect_invalid(untouched.patch(path, json={member: value}, headers=headers), ["body", member])
+
+
 def test_an_item_cannot_be_given_to_nobody_who_exists(client: TestClient, towel: dict[str, Any]) -> None:
     answer = client.patch(f"/items/{towel['id']}", json={"title": "Sieve", "owner_id": 1_000_000})
     assert expect_problem(answer, 404, "user-not-found")["detail"] == "User not found"

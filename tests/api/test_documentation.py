@@ -2,7 +2,9 @@
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -150,6 +152,20 @@ def test_pages_need_nothing_from_outside(client: TestClient, page: str, prefix: 
             assert (asset.status_code, bool(asset.content)) == (200, True), address
             if address.endswith(".css"):
                 assert not re.search(r"@import|url\(\s*[\"']?(https?:)?//", asset.text)
+
+
+@pytest.mark.parametrize("prefix", ["", "/belongings"])
+@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+def test_pages_run_only_their_own_scripts_and_stand_in_no_frame(client: TestClient, page: str, prefix: str) -> None:
+    answer = TestClient(client.app, root_path=prefix).get(prefix + page)
+    policy = dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; "))
+    inline = re.findall(r"<script>(.*?)</script>", answer.text, re.DOTALL)
+    hashes = [f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in inline]
+    assert len(hashes) == (page == "/docs")
+    assert policy["script-src"].split() == ["'self'", *hashes]
+    assert (policy["default-src"], policy["connect-src"], policy["base-uri"]) == ("'none'", "'self'", "'none'")
+    assert (policy["frame-ancestors"], answer.headers["X-Frame-Options"]) == ("'none'", "DENY")
+    assert not re.search(r"\son\w+=|javascript:", answer.text)
 
 
 def test_a_change_may_be_called_a_merge_patch(document: dict[str, Any], client: TestClient) -> None:

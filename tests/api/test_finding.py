@@ -144,6 +144,8 @@ def test_nothing_else_is_counted(client: TestClient, items: list[dict[str, Any]]
         ("q=+", ["query", "q"]),
         ("q=a+b+c+d+e+f+g+h+i+j+k", ["query", "q"]),
         ("q=%00", ["query", "q"]),
+        (f"q=a{'%CC%81' * 31}", ["query", "q"]),
+        (f"title=a{'%CC%81' * 31}", ["query", "title"]),
         ("min_price=1e3", ["query", "min_price"]),
         ("min_price=NaN", ["query", "min_price"]),
         ("min_price=-1", ["query", "min_price"]),

@@ -10,11 +10,14 @@ MARKER = "wubba-lubba-dub-dub"
 USER = {"email": '"rick@example.com"', "password": f'"{MARKER}"'}
 ITEM = {"title": f'"{MARKER}"', "description": f'"{MARKER}"', "price": "1.5"}
 
+ACCENTS = r"\u0301" * 31
+
 TEXTS = {
     "NUL": rf'"{MARKER}\u0000"',
     "a lone high surrogate": rf'"{MARKER}\ud800"',
     "a lone low surrogate": rf'"\udfff{MARKER}"',
     "surrogates the wrong way round": rf'"{MARKER}\udc00\ud800"',
+    "31 accents on one letter": f'"{MARKER}{ACCENTS}"',
     "a number": "1",
     "true": "true",
     "a list": f'["{MARKER}"]',
@@ -28,6 +31,7 @@ EMAILS = TEXTS | {
     "a blank": f'"a {MARKER}@example.com"',
     "a line break": rf'"a@example.com\nBcc: {MARKER}@example.com"',
     "255 characters": f'"{"x" * 243}@example.com"',
+    "31 accents before the @": f'"{MARKER}{ACCENTS}@example.com"',
     "an IP address": f'"{MARKER}@10.0.0.1"',
     "an IP address in brackets": f'"{MARKER}@[10.0.0.1]"',
     "a display name": f'"{MARKER} <a@example.com>"',

@@ -1,6 +1,7 @@
 """Requests that were made to hurt: each is refused, repeated to nobody, and nothing of it is kept."""
 
 from collections.abc import Iterator
+from gzip import compress
 from urllib.parse import quote
 
 import pytest
@@ -38,6 +39,7 @@ BODIES = {
 TYPES = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/xml", "json", "/", ""]
 NO_WHOLE_NUMBERS = ["1_0", " 1", "1 ", "+1", "1.0", "1e1", "0x1", "١", "１", "²", "½", "abc", "NaN", "\x00", MARKER]
 TOO_GREAT = [str(2**63), str(10**30), pytest.param("9" * 5_000, id="5,000 digits")]
+TITLE: list[str | int] = ["body", "title"]
 LISTS = ["/users/", "/items/", "/users/1/items/"]
 
 
@@ -49,6 +51,20 @@ def test_a_body_that_cannot_be_understood_is_refused(untouched: TestClient, body
         assert status in (400, 422)
         expect_problem(answer, status, "about:blank" if status == 400 else "invalid-request")
         assert MARKER not in answer.text
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "gzip, identity", "identity, identity", MARKER])
+def test_a_coded_body_is_refused_whatever_is_in_it(untouched: TestClient, coding: str) -> None:
+    for path, body in (("/users/", USER), ("/items/", compress(ITEM)), ("/items/batch", b"")):
+        answer = untouched.post(path, content=body, headers=JSON | {"Content-Encoding": coding})
+        expect_problem(answer, 415)
+        assert answer.headers["Accept-Encoding"] == "identity"
+        assert MARKER not in answer.text
+
+
+def test_a_body_that_is_said_to_have_no_coding_is_read(untouched: TestClient) -> None:
+    for coding in ("identity", "Identity", ""):
+        expect_invalid(untouched.post("/items/", content=b"{}", headers=JSON | {"Content-Encoding": coding}), TITLE)
 
 
 @pytest.mark.parametrize("headers", [{}, *({"Content-Type": type} for type in TYPES)], ids=["no type", *TYPES])

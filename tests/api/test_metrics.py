@@ -93,7 +93,7 @@ def test_it_speaks_what_is_asked_for(client: TestClient, wanted: str) -> None:
 def test_metrics_can_only_be_read(client: TestClient) -> None:
     answer = client.post("/metrics")
     expect_problem(answer, 405)
-    assert answer.headers["Allow"] == "GET, HEAD"
+    assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
 def test_metrics_need_not_be_there() -> None:

@@ -41,10 +41,10 @@ def test_no_path_answers_a_method_that_it_does_not_document(client: TestClient) 
     paths = client.get("/openapi.json").json()["paths"]
     for path, operations in paths.items():
         documented = {method.upper() for method in operations}
-        for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS", "NONSENSE"} - documented:
+        for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "NONSENSE"} - documented:
             answer = client.request(method, path.format(user_id=1, item_id=1))
             expect_problem(answer, 405)
-            assert set(answer.headers["Allow"].split(", ")) - {"HEAD"} == documented
+            assert set(answer.headers["Allow"].split(", ")) - {"HEAD", "OPTIONS"} == documented
 
 
 @in_memory
@@ -66,7 +66,7 @@ def test_head_writes_nothing(client: TestClient) -> None:
 def test_the_documentation_can_only_be_read(client: TestClient, path: str) -> None:
     answer = client.put(path)
     expect_problem(answer, 405)
-    assert set(answer.headers["Allow"].split(", ")) - {"HEAD"} == {"GET"}
+    assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
 @pytest.fixture(params=["postgresql", "mariadb"])

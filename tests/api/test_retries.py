@@ -89,6 +89,32 @@ def test_different_keys_are_different_requests(client: TestClient) -> None:
     assert len(client.get("/items/").json()) == 3
 
 
+@pytest.mark.parametrize(
+    ("bare", "quoted"),
+    [
+        ("5f0c8a86-6c1f", '"5f0c8a86-6c1f"'),
+        ('a"b', r'"a\"b"'),
+        ("a\\b", r'"a\\b"'),
+        ("a\\", r'"a\\"'),
+        ("x" * 255, f'"{"x" * 255}"'),
+    ],
+)
+def test_a_key_in_quotes_and_without_is_one_key(client: TestClient, bare: str, quoted: str) -> None:
+    answers = [
+        client.post("/items/", json={"title": "Towel"}, headers={"Idempotency-Key": key})
+        for key in (bare, quoted, bare)
+    ]
+    assert [each.text for each in answers] == [answers[0].text] * 3
+    assert client.get("/items/").json() == [answers[0].json()]
+
+
+def test_a_key_in_quotes_may_have_blanks(client: TestClient) -> None:
+    for key in ('" "', '"a b"', '"a  b"'):
+        for _ in range(2):
+            client.post("/items/", json={"title": "Towel"}, headers={"Idempotency-Key": key}).raise_for_status()
+    assert len(client.get("/items/").json()) == 3
+
+
 def test_a_refusal_is_not_kept(client: TestClient, user: int) -> None:
     expect_problem(client.post("/users/1000000/items/", json={"title": "Towel"}, headers=KEY), 404, "user-not-found")
     taken = {"email": "summer@example.com", "password": SECRET}
@@ -111,7 +137,12 @@ def test_what_was_removed_since_is_still_told(client: TestClient) -> None:
     assert client.get("/items/").json() == []
 
 
-@pytest.mark.parametrize("key", ["", "x" * 256, "a b", "\t", "\u00e9".encode("latin-1"), b"\x7f"])
+_NO_STRINGS = ['"', '""', '"a', '"a"b', '"a";b=1', '"a", "b"', '"a\tb"', r'"a\"', r'"\a"', f'"{"x" * 256}"']
+
+
+@pytest.mark.parametrize(
+    "key", ["", "x" * 256, "a b", "\t", "\u00e9".encode("latin-1"), b"\x7f", b'"\xe9"', *_NO_STRINGS]
+)
 def test_what_is_no_key_is_refused(untouched: TestClient, key: Any) -> None:
     answer = untouched.post("/items/", json={"title": "Towel"}, headers=[("Idempotency-Key", key)])
     expect_invalid(answer, ["header", "Idempotency-Key"])

@@ -25,9 +25,9 @@ from fastapi.testclient import TestClient
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from entrypoints.api.schemas import Id
 from entrypoints.api.routing import PooledRoute, RouteTable
 from entrypoints.api.routing.plans import plan
+from entrypoints.api.schemas import Id
 
 JSON = "application/json"
 

@@ -120,6 +120,7 @@ FRAMINGS = [
     b"Transfer-Encoding: chunked\r\n\r\n0;a=\x00\r\n\r\n",
     b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nContent-Length: 5\r\nX: y\r\n\r\n",
     b"Transfer-Encoding: chunked\r\n\r\n2\n{}\n0\n\n",
+    b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: %d\r\n\r\n" % len(SMUGGLED),
 ]
 
 

@@ -18,6 +18,9 @@ from tests.own_servers import wait_for_end
 
 _PATIENCE = 60.0
 
+HOSTS = {"BELONGINGS_HOSTS": "a x belongings"}
+"""By these names it is called in requests that are written by hand."""
+
 _forks = get_context("forkserver")
 """Of a process that has loaded everything already: that takes longer than all else that a start does."""
 
@@ -68,7 +71,7 @@ class Service:
         self.log = folder / "log"
         self._arguments = list(arguments)
         bare = {name: value for name, value in os.environ.items() if "BELONGINGS" not in name}
-        self._environment = bare | {"DATABASE_URL": "sqlite:///belongings.db"} | settings
+        self._environment = bare | {"DATABASE_URL": "sqlite:///belongings.db"} | HOSTS | settings
 
     def __enter__(self) -> Self:
         self.start()

@@ -8,15 +8,20 @@ from selectors import EVENT_READ, DefaultSelector
 from threading import Event, Thread
 from typing import cast
 
+import httpx2
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import URL, text
 
+from domain.errors import OutcomeUnknown
 from entrypoints.api.app import create_app
 from entrypoints.container import SqlContainer
 from service_layer.read_models import PageRequest
 from tests.api.problems import expect_problem
 from tests.conftest import Databases, container_for
+from tests.contract.stored import stored_item
+from tests.faults.conftest import Belongings
+from tests.faults.system_calls import traced
 
 BODY = {"title": "Towel"}
 KEY = {"Idempotency-Key": "1"}
@@ -121,16 +126,49 @@ def refused_at_commit(container: SqlContainer, code: str) -> Iterator[None]:
         connection.execute(text("DROP FUNCTION refuse CASCADE"))
 
 
-def test_a_commit_that_cannot_be_written_is_no_success_and_nothing_is_kept_on_sqlite(databases: Databases) -> None:
+def test_a_commit_that_cannot_be_written_is_no_success_on_sqlite_and_asking_again_does_it_once(
+    databases: Databases,
+) -> None:
     container = databases.migrated("sqlite")
     with TestClient(create_app(container)) as client:
-        assert client.post("/items/", json=BODY).status_code == 200
+        assert client.post("/items/", json={"title": "Sieve"}).status_code == 200
         with no_longer_files():
             for _ in range(2):
-                expect_problem(client.post("/items/", json=BODY), 503, "database-unavailable")
+                expect_problem(client.post("/items/", json=BODY, headers=KEY), 503, "outcome-unknown")
             assert len(client.get("/items/").json()) == 1
-        assert client.post("/items/", json=BODY).status_code == 200
-        assert len(client.get("/items/").json()) == 2
+        assert client.post("/items/", json=BODY, headers=KEY).status_code == 200
+        assert [item["title"] for item in client.get("/items/").json()] == ["Sieve", "Towel"]
+
+
+def test_of_units_of_work_that_could_not_be_committed_together_the_outcome_is_unknown_on_sqlite(
+    databases: Databases,
+) -> None:
+    container = databases.migrated("sqlite")
+    stored_item(container.unit_of_work)
+    with no_longer_files(), pytest.raises(OutcomeUnknown), container.store().group_commit():
+        stored_item(container.unit_of_work)
+        stored_item(container.unit_of_work)
+    stored_item(container.unit_of_work)
+    container.store().close()
+
+
+def test_what_sqlite_could_not_sync_may_be_there_after_a_kill_and_asking_again_does_it_once(
+    belongings: Belongings,
+) -> None:
+    service = belongings()
+
+    def titles() -> list[str]:
+        return [item["title"] for item in httpx2.get(f"{service.url}/items/").json()]
+
+    assert httpx2.post(f"{service.url}/items/", json={"title": "Sieve"}).status_code == 200  # the log has a head
+    with traced(service.process.pid, "-e", "inject=fsync,fdatasync:error=EIO"):
+        expect_problem(httpx2.post(f"{service.url}/items/", json=BODY, headers=KEY), 503, "outcome-unknown")
+        assert titles() == ["Sieve"]
+        service.kill()
+    service.start()
+    assert titles() == ["Sieve", "Towel"]
+    assert httpx2.post(f"{service.url}/items/", json=BODY, headers=KEY).status_code == 200
+    assert titles() == ["Sieve", "Towel"]
 
 
 @contextmanager

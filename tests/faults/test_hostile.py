@@ -21,7 +21,7 @@ AT_ONCE = 32
 OF_HTTP = {400, 408, 413, 431}
 """Statuses of what did not get as far as an operation."""
 
-OF_NO_OPERATION = {200, 304, 307, 404, 405, 409, 412, 415, 422}
+OF_NO_OPERATION = {200, 204, 304, 307, 403, 404, 405, 409, 412, 415, 421, 422}
 """Further ones, of requests that may have become other ones on the way."""
 
 _ANSWER = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r\n]*\r\n")

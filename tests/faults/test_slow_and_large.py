@@ -4,15 +4,18 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from itertools import repeat
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
+from unicodedata import combining
 
 import pytest
 from httpx2 import Client
 
+from tests.faults.conftest import Belongings, Figure
 from tests.faults.latencies import percentile
 from tests.faults.raw import ENDLESS, GET, POST, connect, resident, rest, say, send
 from tests.faults.service import Service
@@ -24,6 +27,8 @@ GROWTH = 20.0
 """MiB by which memory may grow meanwhile."""
 
 GIBIBYTES = 10
+
+MEBIBYTE = 1024 * 1024
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +150,40 @@ def test_an_answer_that_nobody_takes_is_thrown_away(impatient: Service) -> None:
         time.sleep(1)
         connection.settimeout(60)
         assert len(rest(connection)) < 25_000_000
+
+
+_MARKS = sorted(filter(combining, map(chr, range(0x20000))), key=combining, reverse=True)
+_LONG_RUN = "".join(_MARKS[n * len(_MARKS) // 10_000] for n in range(10_000))
+"""In the order that takes longest to sort."""
+
+
+@pytest.mark.parametrize(
+    ("description", "status"),
+    [
+        pytest.param(_LONG_RUN, 422, id="runs of 10,000 combining marks"),
+        pytest.param("\u1faf" * 10_000, 200, id="letters with three accents each"),
+    ],
+)
+def test_texts_that_are_slow_to_normalize_keep_nobody_waiting(
+    belongings: Belongings, figure: Figure, description: str, status: int
+) -> None:
+    service = belongings()
+    item = json.dumps({"title": "t", "description": description}, ensure_ascii=False).encode()
+    batch = b"[" + b",".join([item] * ((MEBIBYTE - 2) // (len(item) + 1))) + b"]"
+    with Client(base_url=service.url, timeout=60) as client, ThreadPoolExecutor(4) as attackers:
+        client.post("/items/", json={"title": "Towel"}).raise_for_status()
+        headers = {"Content-Type": "application/json"}
+        sent = [attackers.submit(client.post, "/items/batch", content=batch, headers=headers) for _ in range(4)]
+        longest = {"/health/live": 0.0, "/items/1": 0.0}
+        while not all(each.done() for each in sent):
+            for path, so_far in longest.items():
+                begun = time.perf_counter()
+                client.get(path).raise_for_status()
+                longest[path] = max(so_far, time.perf_counter() - begun)
+    figure(", ".join(f"{path} {seconds * 1000:.0f} ms at most" for path, seconds in longest.items()))
+    assert [each.result().status_code for each in sent] == [status] * 4
+    assert longest["/health/live"] < 1
+    assert longest["/items/1"] < 2
 
 
 @pytest.mark.long

@@ -6,38 +6,15 @@ of ``test_kills.py`` cannot tell, and this can.
 
 import json
 import re
-import shutil
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-import pytest
-
 from tests.faults.conftest import Belongings, Figure
+from tests.faults.system_calls import traced
 
 REQUESTS = 20
+CALLS = "trace=fsync,fdatasync,pwrite64,write,writev,sendto,sendmsg"
 CALL = re.compile(r"^(?P<thread>\d+) +(?:(?P<name>\w+)\((?P<what>.*)|<\.\.\. (?P<resumed>\w+) resumed>(?P<rest>.*))$")
-
-
-@contextmanager
-def traced(process: int, trace: Path) -> Iterator[None]:
-    """Note the system calls of this process and its threads that write and sync."""
-    strace = shutil.which("strace")
-    if strace is None:
-        pytest.skip("strace is not installed")
-    calls = "trace=fsync,fdatasync,pwrite64,write,writev,sendto,sendmsg"
-    command = [strace, "-f", "-y", "-s", "16", "-e", calls, "-o", str(trace), "-p", str(process)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
-        assert tracer.stderr is not None
-        said = tracer.stderr.readline()
-        if "attached" not in said:
-            pytest.skip(f"strace is refused: {said.strip()}")
-        try:
-            yield
-        finally:
-            tracer.terminate()
 
 
 def calls(trace: str) -> list[tuple[str, str]]:
@@ -60,7 +37,8 @@ def test_every_acknowledged_write_is_synced_to_the_disk_before_its_answer_leaves
     belongings: Belongings, tmp_path: Path, figure: Figure
 ) -> None:
     service = belongings()
-    with traced(service.process.pid, tmp_path / "trace"):
+    options = ["-y", "-s", "16", "-e", CALLS, "-o", str(tmp_path / "trace")]
+    with traced(service.process.pid, *options):
         for n in range(REQUESTS):
             body = json.dumps({"title": f"Towel {n}"}).encode()
             asked = Request(f"{service.url}/items/", body, {"Content-Type": "application/json"})

@@ -86,6 +86,28 @@ def test_what_comes_behind_a_body_is_no_header() -> None:
     assert headers == [(b"host", b"x"), (b"transfer-encoding", b"chunked")]
 
 
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        (b"http://x", ("/", b"")),
+        (b"http://x:8000", ("/", b"")),
+        (b"http://x?q=/a", ("/", b"q=/a")),
+        (b"http://x/", ("/", b"")),
+        (b"http://x/a?q=1", ("/a", b"q=1")),
+    ],
+)
+def test_a_url_without_a_path_is_that_of_the_root(target: bytes, path: tuple[str, bytes]) -> None:
+    asked: list[tuple[str, bytes]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        asked.append((scope["path"], scope["query_string"]))
+        await _answer(send)
+
+    said = asyncio.run(say(app, b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n" % target))
+    assert said.startswith(b"HTTP/1.1 204 ")
+    assert asked == [path]
+
+
 async def talk(sent: bytes) -> tuple[bytes, list[list[tuple[bytes, bytes]]]]:
     """What is said to this by the time that nothing more is, and the headers of the requests that were in it."""
     headers: list[list[tuple[bytes, bytes]]] = []
@@ -94,21 +116,30 @@ async def talk(sent: bytes) -> tuple[bytes, list[list[tuple[bytes, bytes]]]]:
         headers.append(list(scope["headers"]))
         if scope["method"] == "POST":
             await receive()
-        await send({"type": "http.response.start", "status": 204, "headers": [(b"connection", b"close")]})
-        await send({"type": "http.response.body"})
+        await _answer(send)
 
+    return await say(app, sent), headers
+
+
+async def say(app: Any, sent: bytes) -> bytes:
+    """What this application says until it closes the connection."""
     async with listening(app, ServerState()) as address:
         reader, writer = await asyncio.open_connection(*address)
         writer.write(sent)
         said = await reader.read()
         writer.close()
-    return said, headers
+    return said
+
+
+async def _answer(send: Any) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": [(b"connection", b"close")]})
+    await send({"type": "http.response.body"})
 
 
 @asynccontextmanager
 async def listening(app: Any, state: ServerState, *, workers: int = 1) -> AsyncIterator[tuple[str, int]]:
     """The address at which this application is asked by our connections, and by nothing else of ours."""
-    config = Config(app=app, log_config=None)
+    config = Config(app=app, log_config=None, ws="none")
     config.load()
     bounds = Bounds(head_wait=30, body_wait=30, connections=10, workers=workers)
     server = await asyncio.get_running_loop().create_server(

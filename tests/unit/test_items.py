@@ -23,6 +23,7 @@ def test_a_title_has_1_to_255_characters(title: str) -> None:
         ("a\x00b", "must not contain NUL characters"),
         ("a\ud800b", "must be valid Unicode text"),
         ("Towel\udfff", "must be valid Unicode text"),
+        ("e" + "\u0301" * 31, "must not have more than 30 combining marks in a row"),
     ],
 )
 def test_any_other_title_is_refused(title: str, reason: str) -> None:
@@ -42,6 +43,7 @@ def test_a_description_is_optional_and_may_be_long(description: str | None) -> N
         ("x" * 10_001, "must have at most 10000 characters"),
         ("\x00", "must not contain NUL characters"),
         ("\udc00\ud800", "must be valid Unicode text"),
+        ("\u0301\u0323" * 5_000, "must not have more than 30 combining marks in a row"),
     ],
 )
 def test_any_other_description_is_refused(description: str, reason: str) -> None:
@@ -115,6 +117,17 @@ def test_what_is_searched_follows_a_change_when_it_is_checked() -> None:
     item.title, item.description = "SIEVE", None
     item.check()
     assert item.search_text == "sieve\n"
+
+
+def test_a_text_that_was_changed_is_checked_and_one_that_was_not_is_folded_once() -> None:
+    item = Item(title="Towel", description="Big")
+    item.search_text = "as it was folded"
+    item.price = Decimal(1)
+    item.check()
+    assert item.search_text == "as it was folded"
+    item.title = " "
+    with pytest.raises(InvalidValue):
+        item.check()
 
 
 def test_what_is_searched_shows_in_no_log_line() -> None:

@@ -96,6 +96,9 @@ def test_a_wrong_value_is_named_and_not_repeated(
         ("BELONGINGS_CORS_ORIGINS", "hunter2"),
         ("BELONGINGS_CORS_ORIGINS", "https://a.example https://hunter2.example/"),
         ("BELONGINGS_CORS_ORIGINS", "https://*.example"),
+        ("BELONGINGS_HOSTS", "https://hunter2.example"),
+        ("BELONGINGS_HOSTS", "hunter2.example:8000"),
+        ("BELONGINGS_HOSTS", "*.hunter2.example"),
     ],
 )
 def test_what_is_no_address_no_path_and_no_origin_is_refused(
@@ -113,16 +116,18 @@ def test_what_is_no_address_no_path_and_no_origin_is_refused(
 def test_several_addresses_and_origins_are_written_with_commas_or_blanks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BELONGINGS_TRUSTED_PROXIES", "10.0.0.1,192.168.0.0/16, ::1")
     monkeypatch.setenv("BELONGINGS_CORS_ORIGINS", "https://a.example http://localhost:3000")
+    monkeypatch.setenv("BELONGINGS_HOSTS", "API.example.com,belongings")
     settings = load_settings()
     assert [str(each) for each in settings.trusted_proxies or ()] == ["10.0.0.1/32", "192.168.0.0/16", "::1/128"]
     assert settings.cors_origins == ("https://a.example", "http://localhost:3000")
+    assert settings.hosts == ("api.example.com", "belongings")
 
 
 def test_what_is_set_to_nothing_trusts_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("TRUSTED_PROXIES", "ROOT_PATH", "CORS_ORIGINS", "TLS_CERTIFICATE", "TLS_KEY"):
+    for name in ("TRUSTED_PROXIES", "ROOT_PATH", "HOSTS", "CORS_ORIGINS", "TLS_CERTIFICATE", "TLS_KEY"):
         monkeypatch.setenv(f"{PREFIX}{name}", "")
     settings = load_settings()
-    assert not any((settings.trusted_proxies, settings.root_path, settings.cors_origins))
+    assert not any((settings.trusted_proxies, settings.root_path, settings.hosts, settings.cors_origins))
     assert check_tls(settings) == "http"
 
 

@@ -201,6 +201,30 @@ def test_a_change_of_a_user_that_is_refused_changes_nothing(
         assert uow.users.get(rick).hashed_password == "abbulabbuw"
 
 
+@pytest.mark.parametrize(
+    "changes", [{"email": "rick"}, {"email": "a\x00@b"}, {"password": ""}, {"password": "x" * 129}]
+)
+def test_values_that_no_user_may_have_are_refused_before_the_user_is_looked_up(
+    uow: InMemoryUnitOfWork, rick: int, changes: UserChanges
+) -> None:
+    for user_id in (rick, rick + 1):
+        with pytest.raises(InvalidValue):
+            change_user(uow, HASHER, user_id, changes, precondition=lambda _: False)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"title": " "}, {"title": "a\x00b"}, {"description": "\x00"}, {"price": Decimal(-1)}]
+)
+def test_values_that_no_item_may_have_are_refused_before_the_item_is_looked_up(
+    uow: InMemoryUnitOfWork, changes: ItemChanges
+) -> None:
+    towel = create_item(uow, title="Towel")["id"]
+    for item_id in (towel, towel + 1):
+        with pytest.raises(InvalidValue):
+            change_item(uow, item_id, changes, precondition=lambda _: False)
+    assert read_item(uow, towel)["title"] == "Towel"
+
+
 def test_a_removed_user_is_gone_with_their_items(uow: InMemoryUnitOfWork, rick: int) -> None:
     create_item(uow, title="Portal gun", owner_id=rick)
     towel = create_item(uow, title="Towel")

@@ -73,6 +73,7 @@ def test_an_address_has_the_form_local_at_domain(email: str) -> None:
         ("a\u00a0b@c", "must have the form local@domain"),
         ("a\x00@b", "must not contain NUL characters"),
         ("a\ud800@b", "must be valid Unicode text"),
+        ("a" + "\u0301" * 31 + "@b", "must not have more than 30 combining marks in a row"),
         ("x" * 253 + "@b", "must have at most 254 characters"),
         ("ß" * 127 + "@b", "must have at most 254 characters"),  # 129 of its own, but its key has 256
         ("e\u0301" * 127 + "@b", "must have at most 254 characters"),  # 256 of its own, but its key has 129
@@ -111,6 +112,7 @@ def test_a_password_of_8_to_128_characters_may_be_chosen(password: str) -> None:
         ("x" * 129, "must have at most 128 characters"),
         ("1234567\x00", "must not contain NUL characters"),
         ("1234567\udfff", "must be valid Unicode text"),
+        ("\u0301" * 31, "must not have more than 30 combining marks in a row"),
     ],
 )
 def test_any_other_password_is_refused(password: str, reason: str) -> None:

@@ -4,11 +4,10 @@ from fastapi import APIRouter, Request, Response
 
 from entrypoints.api import schemas
 from entrypoints.api.dependencies import ContainerDep
-from entrypoints.api.documentation import problems
 from entrypoints.api.responses import json_response
 from entrypoints.api.routing import PooledRoute
 
-router = APIRouter(prefix="/health", tags=["health"], route_class=PooledRoute, responses=problems(500, 503, 507))
+router = APIRouter(prefix="/health", tags=["health"], route_class=PooledRoute)
 
 
 @router.get("/live", response_model=schemas.Health)

@@ -3,11 +3,13 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Request, Response
+from starlette.types import Receive, Scope, Send
 
+from domain.errors import ItemNotFound, StaleVersion, UserNotFound
 from entrypoints.api import schemas
 from entrypoints.api.conditional import ConditionsDep
 from entrypoints.api.dependencies import ItemId, UnitOfWorkDep
-from entrypoints.api.documentation import problems
+from entrypoints.api.documentation import CONDITIONAL, PAGE, TAGGED, created, problems
 from entrypoints.api.idempotency_keys import IdempotencyDep
 from entrypoints.api.preferences import PreferDep
 from entrypoints.api.problems import problem
@@ -16,12 +18,14 @@ from entrypoints.api.responses import created_response, item_response, json_resp
 from entrypoints.api.routing import PooledRoute
 from service_layer import items
 
-router = APIRouter(prefix="/items", tags=["items"], route_class=PooledRoute, responses=problems(500, 503, 507))
+router = APIRouter(prefix="/items", tags=["items"], route_class=PooledRoute)
 
 BATCH_MAX = 1000
 
+_PROBLEMS = problems(ItemNotFound, StaleVersion)
 
-@router.post("/", response_model=schemas.Item, responses=problems(400, 404, 408, 409, 413, 422))
+
+@router.post("/", response_model=schemas.Item, responses=created("item") | problems(UserNotFound))
 def create_item(
     body: schemas.ItemCreate, uow: UnitOfWorkDep, idempotency: IdempotencyDep, request: Request
 ) -> Response:
@@ -30,7 +34,7 @@ def create_item(
     return created_response(items.create_item(uow, **fields, attempt=idempotency(fields)), "/items/", request)
 
 
-@router.post("/batch", response_model=list[schemas.Item], responses=problems(400, 408, 409, 413, 422))
+@router.post("/batch", response_model=list[schemas.Item])
 def create_items(
     body: Annotated[list[schemas.ItemCreate], Body(min_length=1, max_length=BATCH_MAX)],
     uow: UnitOfWorkDep,
@@ -41,13 +45,20 @@ def create_items(
     return json_response(items.create_items(uow, fields, attempt=idempotency(fields)))
 
 
-@router.api_route("/batch", methods=["GET", "PUT", "PATCH", "DELETE"], include_in_schema=False)
-def only_post() -> Response:
-    """Refuse other methods, which would be taken for those of an item with the id "batch"."""
-    return problem(405, "Method Not Allowed", headers={"Allow": "POST"})
+class _OnlyPost:
+    """Refuses all other methods, which would be taken for those of an item with the id ``batch``."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        allow = {"Allow": "OPTIONS, POST"}
+        is_options = scope["method"] == "OPTIONS"
+        answer = Response(None, 204, allow) if is_options else problem(405, "Method Not Allowed", headers=allow)
+        await answer(scope, receive, send)
 
 
-@router.get("/", response_model=list[schemas.Item], responses=problems(422), dependencies=[strict_query])
+router.add_route("/batch", _OnlyPost(), include_in_schema=False)  # type: ignore[arg-type]  # an ASGI application may be one
+
+
+@router.get("/", response_model=list[schemas.Item], responses=PAGE, dependencies=[strict_query])
 def list_items(
     query: Annotated[ItemQuery, Query()], uow: UnitOfWorkDep, prefer: PreferDep, request: Request
 ) -> Response:
@@ -56,19 +67,19 @@ def list_items(
     return page_response(page, query, request)
 
 
-@router.get("/{item_id}", response_model=schemas.Item, responses=problems(404, 412, 422))
+@router.get("/{item_id}", response_model=schemas.Item, responses=CONDITIONAL | _PROBLEMS)
 def read_item(item_id: ItemId, uow: UnitOfWorkDep, conditions: ConditionsDep) -> Response:
     """Read one item."""
     return item_response(items.read_item(uow, item_id), conditions)
 
 
-@router.patch("/{item_id}", response_model=schemas.Item, responses=problems(400, 404, 408, 412, 413, 422))
+@router.patch("/{item_id}", response_model=schemas.Item, responses=TAGGED | _PROBLEMS)
 def update_item(item_id: ItemId, body: schemas.ItemUpdate, uow: UnitOfWorkDep, conditions: ConditionsDep) -> Response:
     """Change the given fields of an item; `null` clears one."""
     return item_response(items.change_item(uow, item_id, body.changes(), precondition=conditions.precondition))
 
 
-@router.delete("/{item_id}", response_model=schemas.Removed, responses=problems(404, 412, 422))
+@router.delete("/{item_id}", response_model=schemas.Removed, responses=_PROBLEMS)
 def delete_item(item_id: ItemId, uow: UnitOfWorkDep, conditions: ConditionsDep) -> Response:
     """Delete an item."""
     items.remove_item(uow, item_id, precondition=conditions.precondition)

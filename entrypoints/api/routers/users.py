@@ -4,10 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from domain.errors import EmailTaken, StaleVersion, UserNotFound
 from entrypoints.api import schemas
 from entrypoints.api.conditional import ConditionsDep
 from entrypoints.api.dependencies import PasswordHasherDep, SettingsDep, UnitOfWorkDep, UserId
-from entrypoints.api.documentation import problems
+from entrypoints.api.documentation import CONDITIONAL, PAGE, QUOTA, TAGGED, TOO_MANY_REQUESTS, created, problems
 from entrypoints.api.idempotency_keys import IdempotencyDep
 from entrypoints.api.preferences import PreferDep
 from entrypoints.api.queries import PageQuery, UserQuery, strict_query
@@ -15,10 +16,14 @@ from entrypoints.api.responses import created_response, item_response, json_resp
 from entrypoints.api.routing import PooledRoute
 from service_layer import items, users
 
-router = APIRouter(prefix="/users", tags=["users"], route_class=PooledRoute, responses=problems(500, 503, 507))
+router = APIRouter(prefix="/users", tags=["users"], route_class=PooledRoute)
+
+_CREATED = created("user", **QUOTA) | TOO_MANY_REQUESTS | problems(EmailTaken)
+_PAGE_OF_USER = PAGE | problems(UserNotFound)
+_CHANGED = TAGGED | problems(EmailTaken, UserNotFound, StaleVersion)
 
 
-@router.post("/", response_model=schemas.User, responses=problems(400, 408, 409, 413, 422, 429))
+@router.post("/", response_model=schemas.User, responses=_CREATED)
 def create_user(
     body: schemas.UserCreate,
     uow: UnitOfWorkDep,
@@ -34,7 +39,7 @@ def create_user(
     return created_response(user, "/users/", request)
 
 
-@router.get("/", response_model=list[schemas.User], responses=problems(422), dependencies=[strict_query])
+@router.get("/", response_model=list[schemas.User], responses=PAGE, dependencies=[strict_query])
 def list_users(
     query: Annotated[UserQuery, Query()], uow: UnitOfWorkDep, prefer: PreferDep, request: Request
 ) -> Response:
@@ -43,13 +48,13 @@ def list_users(
     return page_response(page, query, request)
 
 
-@router.get("/{user_id}", response_model=schemas.User, responses=problems(404, 412, 422))
+@router.get("/{user_id}", response_model=schemas.User, responses=CONDITIONAL | problems(UserNotFound, StaleVersion))
 def read_user(user_id: UserId, uow: UnitOfWorkDep, conditions: ConditionsDep) -> Response:
     """Read one user, with their first items."""
     return item_response(users.read_user(uow, user_id), conditions)
 
 
-@router.patch("/{user_id}", response_model=schemas.User, responses=problems(400, 404, 408, 412, 413, 422))
+@router.patch("/{user_id}", response_model=schemas.User, responses=_CHANGED)
 def update_user(
     user_id: UserId,
     body: schemas.UserUpdate,
@@ -65,14 +70,14 @@ def update_user(
     return item_response(user)
 
 
-@router.delete("/{user_id}", response_model=schemas.Removed, responses=problems(404, 412, 422))
+@router.delete("/{user_id}", response_model=schemas.Removed, responses=problems(UserNotFound, StaleVersion))
 def delete_user(user_id: UserId, uow: UnitOfWorkDep, conditions: ConditionsDep) -> Response:
     """Delete a user and all of their items."""
     users.remove_user(uow, user_id, precondition=conditions.precondition)
     return json_response({"ok": True})
 
 
-@router.post("/{user_id}/items/", response_model=schemas.Item, responses=problems(400, 404, 408, 409, 413, 422))
+@router.post("/{user_id}/items/", response_model=schemas.Item, responses=created("item") | problems(UserNotFound))
 def create_user_item(
     user_id: UserId, body: schemas.UserItemCreate, uow: UnitOfWorkDep, idempotency: IdempotencyDep, request: Request
 ) -> Response:
@@ -83,7 +88,10 @@ def create_user_item(
 
 
 @router.get(
-    "/{user_id}/items/", response_model=list[schemas.Item], responses=problems(404, 422), dependencies=[strict_query]
+    "/{user_id}/items/",
+    response_model=list[schemas.Item],
+    responses=_PAGE_OF_USER,
+    dependencies=[strict_query],
 )
 def list_user_items(
     user_id: UserId, query: Annotated[PageQuery, Query()], uow: UnitOfWorkDep, prefer: PreferDep, request: Request

@@ -1,0 +1,183 @@
+"""Pages of other sites in the browser of somebody who can reach the service: what they can see, change and embed."""
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+
+from entrypoints.api.app import create_app
+from entrypoints.container import build_container
+from entrypoints.settings import Settings
+from tests.api.problems import expect_problem
+
+TOWEL = {"title": "Towel"}
+PAGE = "https://app.example.com"
+OURS = "http://localhost:8000"
+
+SERVED = [
+    "localhost",
+    "LOCALHOST:8000",
+    "localhost.",
+    "localhost.:8000",
+    "127.0.0.1",
+    "127.0.0.1:8000",
+    "127.1.2.3",
+    "[::1]",
+    "[::1]:8000",
+    "192.168.1.7:8000",
+    "[fe80::1]:8000",
+    "[::ffff:127.0.0.1]",
+    "api.example.com",
+    "API.Example.com.:443",
+]
+NOT_SERVED = [
+    "evil.example",
+    "evil.example:8000",
+    "localhost.evil.example",
+    "evillocalhost",
+    "127.0.0.1.evil.example",
+    "127.0.0.1.nip.io",
+    "sub.api.example.com",
+    "example.com",
+    "0x7f000001",
+    "127.1",
+    "2130706433",
+    "[::1].evil.example",
+    "[evil.example]",
+    "[::1",
+    "::1",
+    "localhost:8000:8000",
+    "localhost:evil.example",
+    "localhost..",
+    ".",
+    ":8000",
+    "*",
+    "null",
+    "evil.example@localhost",
+    "x" * 60_000,
+]
+
+
+def client_of(**settings: object) -> TestClient:
+    given = {"database_url": "memory://", "hosts": "api.example.com"} | settings
+    return TestClient(create_app(build_container(Settings.model_validate(given))), base_url=OURS)
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    with client_of() as client:
+        yield client
+
+
+@pytest.mark.parametrize("host", SERVED)
+def test_localhost_addresses_and_the_names_that_were_set_are_served(client: TestClient, host: str) -> None:
+    assert client.get("/items/", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("host", NOT_SERVED, ids=lambda host: host[:30])
+def test_any_other_name_may_have_been_pointed_here_and_is_refused(client: TestClient, host: str) -> None:
+    before = client.get("/items/").json()
+    rebound = {"Host": host, "Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin", "X-Request-ID": "ours"}
+    for method, path in (("GET", "/items/"), ("POST", "/items/"), ("GET", "/docs"), ("GET", "/nothing")):
+        answer = client.request(method, path, json=TOWEL, headers=rebound)
+        expect_problem(answer, 421)
+        assert host not in answer.text
+        assert answer.headers["X-Request-ID"] == "ours"
+        assert answer.headers["Cache-Control"] == "no-store"
+    assert client.get("/items/").json() == before
+
+
+def test_health_is_told_whatever_name_a_load_balancer_uses(client: TestClient) -> None:
+    for path in ("/health/live", "/health/ready"):
+        assert client.get(path, headers={"Host": "backend-7"}).text == '{"status":"ok"}'
+
+
+def test_without_the_setting_only_localhost_and_addresses_are_served() -> None:
+    with client_of(hosts=None) as client:
+        assert client.get("/items/", headers={"Host": "localhost"}).status_code == 200
+        expect_problem(client.get("/items/", headers={"Host": "api.example.com"}), 421)
+
+
+def test_every_name_may_be_served() -> None:
+    with client_of(hosts="*") as client:
+        for host in ("evil.example", "[::1"):
+            assert client.get("/items/", headers={"Host": host}).status_code == 200
+
+
+def test_no_header_of_a_proxy_changes_the_name(client: TestClient) -> None:
+    headers = {"Host": "evil.example", "X-Forwarded-Host": "localhost", "Forwarded": "host=localhost"}
+    expect_problem(client.get("/items/", headers=headers), 421)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "same-site", "Origin": "http://localhost:3000"},
+        {"Sec-Fetch-Site": "same-site", "Origin": OURS},
+        {"Sec-Fetch-Site": "", "Origin": OURS},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": ""},
+        {"Origin": "http://localhost"},
+        {"Origin": "http://localhost:3000"},
+        {"Origin": "http://127.0.0.1:8000"},
+        {"Origin": "http://localhost:8000.evil.example"},
+    ],
+)
+@pytest.mark.parametrize(("method", "path"), [("POST", "/items/"), ("PATCH", "/items/1"), ("DELETE", "/items/1")])
+def test_a_page_of_another_origin_changes_nothing(
+    client: TestClient, method: str, path: str, headers: dict[str, str]
+) -> None:
+    before = client.get("/items/").json()
+    answer = client.request(method, path, json=TOWEL, headers=headers)
+    expect_problem(answer, 403)
+    assert "evil" not in answer.text
+    assert client.get("/items/").json() == before
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": OURS},
+        {"Origin": "http://LOCALHOST:8000"},
+        {"Sec-Fetch-Site": "same-origin", "Origin": OURS},
+        {"Sec-Fetch-Site": "same-origin", "Origin": "https://behind-a-proxy.example"},
+        {"Sec-Fetch-Site": "none"},
+    ],
+)
+def test_pages_of_our_own_and_clients_that_are_no_browsers_may_change_things(
+    client: TestClient, headers: dict[str, str]
+) -> None:
+    made = client.post("/items/", json=TOWEL, headers=headers)
+    assert made.status_code == 200
+    assert client.delete(f"/items/{made.json()['id']}", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+def test_what_changes_nothing_is_answered_for_any_page(client: TestClient, method: str) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+    answer = client.request(method, "/items/", headers=headers)
+    assert answer.is_success
+    assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_a_page_that_may_call_may_change_things_and_read_why_it_was_refused() -> None:
+    cross_site = {"Sec-Fetch-Site": "cross-site"}
+    with client_of(cors_origins=PAGE) as client:
+        assert client.post("/items/", json=TOWEL, headers=cross_site | {"Origin": PAGE}).status_code == 200
+        expect_problem(client.post("/items/", json=TOWEL, headers=cross_site), 403)
+        expect_problem(client.post("/items/", json=TOWEL, headers=cross_site | {"Origin": f"{PAGE}:444"}), 403)
+        misdirected = client.get("/items/", headers={"Host": "evil.example", "Origin": PAGE})
+        expect_problem(misdirected, 421)
+        assert misdirected.headers["Access-Control-Allow-Origin"] == PAGE
+
+
+@pytest.mark.parametrize("origin", [PAGE, "null"])
+def test_every_page_may_be_allowed_to_change_things(origin: str) -> None:
+    with client_of(cors_origins="*") as client:
+        headers = {"Sec-Fetch-Site": "cross-site", "Origin": origin}
+        assert client.post("/items/", json=TOWEL, headers=headers).status_code == 200
