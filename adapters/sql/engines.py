@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, InvalidatePoolError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from adapters.sql.pool import FairQueuePool
+from adapters.sql.sqlite_files import create_files_for_owner_only
 from service_layer.deadline import seconds_left
 
 _DRIVERS = {
@@ -64,8 +65,8 @@ class Limits:
 def parse_url(text: str) -> URL:
     """The address of a database as people write it, with the driver that is installed.
 
-    :raises ValueError: no address, or a kind of database that is not supported; the message does
-        not repeat the text, which may hold a password.
+    :raises ValueError: no address, one in which it is not clear where a password ends, or a kind of database
+        that is not supported; the message does not repeat the text, which may hold a password.
     """
     try:
         url = make_url(text)
@@ -74,6 +75,10 @@ def parse_url(text: str) -> URL:
     kind = url.get_backend_name()
     if kind not in _DRIVERS:
         raise ValueError("must begin with sqlite://, postgresql://, mysql://, mariadb:// or memory://")
+    if kind != "sqlite" and text.count("@") > (url.username is not None):  # one more may be of a password
+        raise ValueError(
+            "has an @ too many: write %40 for one in a user name, a password or an option, and %2F for a /"
+        )
     if kind != "sqlite" and not url.database:
         raise ValueError("must end with the name of a database, such as postgresql://user:password@host/name")
     return url.set(drivername=_DRIVERS[kind])
@@ -192,6 +197,9 @@ def _sqlite(url: URL, limits: Limits) -> Engines:
     options: dict[str, Any] = {"connect_args": arguments, "paramstyle": "named"}
     writer = create_engine(url, **options, **_pool(limits, 1))
     reader = create_engine(url, **options, **_pool(limits, limits.readers), **_AUTOCOMMIT)
+
+    for engine in (writer, reader):
+        create_files_for_owner_only(engine)
 
     @event.listens_for(writer, "connect")
     @event.listens_for(reader, "connect")
