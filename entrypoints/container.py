@@ -37,8 +37,8 @@ def _engines(url: URL, limits: Limits) -> Engines:
 
 def _limits(settings: Settings) -> Limits:
     return Limits(
-        readers=settings.threads + 1,  # whether the database is there is asked in a thread of its own
-        writers=settings.threads + processors(),  # sign-ups run in threads of their own
+        readers=settings.threads + processors() + 1,  # whether the database is there is asked in a thread of its own
+        writers=settings.threads + processors(),  # passwords are hashed in threads of their own, one a processor
         pool_wait=settings.pool_wait,
         connect_wait=settings.connect_wait,
         statement_wait=settings.statement_wait,

@@ -133,7 +133,8 @@ class Settings(BaseSettings):
         str | None,
         Field(
             pattern=r"^[1-9][0-9]{0,5}/(second|minute|hour|day)$",
-            description="How many sign-ups a client address may ask for, such as 10/hour; unset, as many as it likes",
+            description="How many sign-ups and password changes a client address may ask for, such as 10/hour; unset, "
+            "as many as it likes",
         ),
     ] = None
     redis_url: Annotated[

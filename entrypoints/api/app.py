@@ -26,7 +26,7 @@ from entrypoints.api.lanes import Lanes, Patience
 from entrypoints.api.metrics import Metrics
 from entrypoints.api.no_route import NoRoute
 from entrypoints.api.problems import add_problem_handlers
-from entrypoints.api.sign_up_limit import SignUpLimit
+from entrypoints.api.sign_up_limit import RateLimitFields
 from entrypoints.api.tracing import telemetry
 from entrypoints.container import Container, build_container
 from entrypoints.settings import WrongSetting, access_log, load_settings, processors
@@ -71,8 +71,8 @@ def create_app(container: Container | None = None) -> FastAPI:
     if app.state.metrics:
         app.add_route("/metrics", app.state.metrics.answer, include_in_schema=False)
         told.append(app.state.metrics.count)
-    if limiter := container.sign_up_limiter():
-        app.add_middleware(SignUpLimit, limiter)
+    if container.sign_up_limiter():
+        app.add_middleware(RateLimitFields)
     app.add_middleware(Intake, requests=settings.requests, body_wait=settings.body_wait)
     app.add_middleware(HeadAsGet)
     origins = settings.cors_origins or ()

@@ -28,7 +28,7 @@ _MEANINGS = {
     415: "The body has a `Content-Encoding`; send it without one",
     421: "The name in `Host` is not served here",
     422: "Something in the request is not valid; `errors` says what",
-    429: "Too many sign-ups from your address; try again after `Retry-After` seconds",
+    429: "Too many sign-ups or password changes from your address; try again after `Retry-After` seconds",
     500: "Something went wrong on our side",
     503: "There are too many requests at once, or the database is not available or was not in time; `type` says "
     "whether something may have been changed. Try again after `Retry-After` seconds",
@@ -44,7 +44,7 @@ _TAG = {"ETag": _header("Another one whenever the answer is another one.", examp
 _LOCATION = {"Location": _header("Where it can be read.")}
 _QUOTA = {
     "RateLimit-Policy": _header(
-        "How many sign-ups your address has in how many seconds, where they are limited.",
+        "How many sign-ups and password changes your address has in how many seconds, where they are limited.",
         example='"sign-ups";q=10;w=3600',
     ),
     "RateLimit": _header(
@@ -92,10 +92,10 @@ def shows() -> dict[str, Any]:
     return _documented(_SHOWN | problems(404, 412, 422), _IF_MATCH, known)
 
 
-def changes() -> dict[str, Any]:
+def changes(*more: int) -> dict[str, Any]:
     """Of changing one thing by its id."""
-    made: Responses = {200: {"headers": _TAG}}
-    return _documented(made | problems(400, 403, 404, 408, 412, 413, 415, 422), _IF_MATCH, _IF_NONE_MATCH)
+    made: Responses = {200: {"headers": _TAG | (_QUOTA if 429 in more else {})}}
+    return _documented(made | problems(400, 403, 404, 408, 412, 413, 415, 422, *more), _IF_MATCH, _IF_NONE_MATCH)
 
 
 def removes() -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """``/users/``"""
 
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response
 
 from entrypoints.api import schemas
 from entrypoints.api.answers import answer, changed, created, listed, shown, wants_count
@@ -9,12 +9,13 @@ from entrypoints.api.dependencies import Id, container, hashing, reading, writin
 from entrypoints.api.documentation import changes, creates, lists, removes, router_for, shows
 from entrypoints.api.idempotency_keys import attempt
 from entrypoints.api.queries import WantedPage, WantedUsers, wanted
+from entrypoints.api.sign_up_limit import count_sign_up
 from service_layer import items, users
 
 router = router_for("users")
 
 
-@router.post("/", response_model=schemas.User, **creates("user", 429))
+@router.post("/", response_model=schemas.User, dependencies=[Depends(count_sign_up)], **creates("user", 429))
 async def create_user(body: schemas.UserCreate, request: Request) -> Response:
     """Sign somebody up. The address must be new: 400 `Email already registered` otherwise."""
     needed = container(request)
@@ -44,12 +45,15 @@ async def read_user(user_id: Id, request: Request) -> Response:
     return shown(await reading(request, users.read_user, user_id), request)
 
 
-@router.patch("/{user_id}", response_model=schemas.User, **changes())
+@router.patch("/{user_id}", response_model=schemas.User, **changes(429))
 async def change_user(user_id: Id, body: schemas.UserUpdate, request: Request) -> Response:
     """Change some of what is known of a user. A new address must be one that nobody else has."""
     needed = container(request)
     update: users.UserChanges = body.model_dump()  # type: ignore[assignment]  # it has these fields
-    run = hashing if "password" in update else writing
+    run = writing
+    if "password" in update:
+        await count_sign_up(request)
+        run = hashing
     user = await run(
         request,
         users.change_user,
