@@ -111,7 +111,7 @@ def run(listener: socket.socket, settings: Settings, *, workers: int, reload: bo
         head_wait=settings.head_wait, body_wait=settings.body_wait, connections=settings.connections, workers=workers
     )
     config = uvicorn.Config(
-        "entrypoints.api.app:create_app",
+        "entrypoints.workers:create_app" if reload or workers > 1 else "entrypoints.api.app:create_app",
         factory=True,
         http=cast(Any, partial(Connection, bounds=bounds, log=access_log(settings))),  # uvicorn only calls it
         ws="none",
