@@ -42,6 +42,8 @@ def _limits(settings: Settings) -> Limits:
         pool_wait=settings.pool_wait,
         connect_wait=settings.connect_wait,
         statement_wait=settings.statement_wait,
+        scanners=settings.scan_threads,
+        scan_wait=settings.scan_wait,
         deadline=settings.deadline,
     )
 
@@ -67,6 +69,7 @@ class Container(containers.DeclarativeContainer):
     sign_up_limiter: providers.Provider[RateLimiter | None] = providers.Singleton(_sign_up_limiter, settings)
     store: providers.Provider[Store] = providers.AbstractSingleton(Store)
     unit_of_work: providers.Provider[UnitOfWork] = providers.AbstractFactory(UnitOfWork)
+    scanning_unit_of_work: providers.Provider[UnitOfWork] = providers.AbstractFactory(UnitOfWork)
 
 
 class InMemoryContainer(Container):
@@ -74,6 +77,7 @@ class InMemoryContainer(Container):
 
     store = providers.Singleton(InMemoryStore, wait=Container.settings.provided.pool_wait)
     unit_of_work = providers.Factory(InMemoryUnitOfWork, store)
+    scanning_unit_of_work = providers.Factory(InMemoryUnitOfWork, store)
 
 
 class SqlContainer(Container):
@@ -86,6 +90,8 @@ class SqlContainer(Container):
     store = providers.Singleton(SqlStore, url, engines, sessions)
     views = providers.Singleton(SqlAlchemyViews, engines.provided.reader)
     unit_of_work = providers.Factory(SqlAlchemyUnitOfWork, sessions, views)
+    scanning_views = providers.Singleton(SqlAlchemyViews, engines.provided.scanner)
+    scanning_unit_of_work = providers.Factory(SqlAlchemyUnitOfWork, sessions, scanning_views)
 
 
 def build_container(settings: Settings) -> Container:

@@ -106,6 +106,13 @@ class Settings(BaseSettings):
         int,
         Field(ge=1, le=64, description="How many reads, and how many writes, a process does at once"),
     ] = 4
+    scan_threads: Annotated[
+        int,
+        Field(ge=1, le=64, description="How many searches and other lists that need a scan a process does at once"),
+    ] = 1
+    scan_wait: Annotated[
+        float, Field(gt=0, le=60, description="Seconds that such a list may take before it is answered with 503")
+    ] = 2.0
     deadline: Annotated[
         float, Field(gt=0, le=60, description="Seconds in which every request is answered, if need be with 503")
     ] = 5.0

@@ -255,7 +255,7 @@ class Store(Protocol):
 
     @property
     def connections(self) -> Mapping[str, ConnectionUse]:
-        """How the connections to the database are used at the moment, for ``reading`` and for ``writing``;
+        """How the connections to the database are used at the moment, for ``reading``, ``scanning`` and ``writing``;
         nothing where there are none."""
 
     def group_commit(self) -> AbstractContextManager[None]:

@@ -55,7 +55,8 @@ class SqlStore:
 
     @property
     def connections(self) -> Mapping[str, ConnectionUse]:
-        return {"reading": _use(self._engines.reader), "writing": _use(self._engines.writer)}
+        engines = self._engines
+        return {"reading": _use(engines.reader), "scanning": _use(engines.scanner), "writing": _use(engines.writer)}
 
     def group_commit(self) -> AbstractContextManager[None]:
         return self._sessions.group_commit() if self.one_writer else nullcontext()

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
+from math import ceil
 from typing import Any
 
 from anyio.to_thread import run_sync
@@ -101,6 +102,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             threads=settings.threads,
             processors=processors(),
             patience=Patience(thread=settings.pool_wait, deadline=settings.deadline, queue=settings.queue),
+            scans=settings.scan_threads,
+            scan_patience=Patience(
+                thread=min(settings.pool_wait, settings.deadline / 2),  # so that one that begins has its time
+                deadline=settings.deadline,
+                queue=settings.queue,
+                at_once=ceil(settings.requests / 5),  # the rest is left to what is quick
+                work=settings.scan_wait,
+            ),
         )
         open.push_async_callback(run_sync, lanes.close)
         if limiter := container.sign_up_limiter():

@@ -28,6 +28,13 @@ def reading(
     return lanes(request).reading.run(use_case, container(request).unit_of_work(), *args, **kwargs)
 
 
+def scanning(
+    request: Request, use_case: UseCase[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
+) -> Awaitable[Result]:
+    """Run a use case that only reads, and for which the database may have to look at many rows."""
+    return lanes(request).scanning.run(use_case, container(request).scanning_unit_of_work(), *args, **kwargs)
+
+
 def writing(
     request: Request, use_case: UseCase[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
 ) -> Awaitable[Result]:

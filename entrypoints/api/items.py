@@ -9,11 +9,12 @@ from starlette.types import Receive, Scope, Send
 from entrypoints.api import schemas
 from entrypoints.api.answers import answer, changed, created, listed, shown, wants_count
 from entrypoints.api.conditional import precondition
-from entrypoints.api.dependencies import Id, reading, writing
+from entrypoints.api.dependencies import Id, reading, scanning, writing
 from entrypoints.api.documentation import changes, creates, lists, removes, router_for, shows
 from entrypoints.api.idempotency_keys import attempt
 from entrypoints.api.problems import problem
 from entrypoints.api.queries import WantedItems, wanted
+from entrypoints.api.scans import is_scan
 from service_layer import items
 
 router = router_for("items")
@@ -55,8 +56,9 @@ router.routes.append(Route("/items/batch", _OnlyPosted()))
 async def list_items(request: Request) -> Response:
     """The items that are wanted, in the order that is wanted."""
     query = wanted(request, WantedItems)
-    page = await reading(request, items.list_items, query.page(), query.filter(), counted=wants_count(request))
-    return listed(page, query, request)
+    place, filter, counted = query.page(), query.filter(), wants_count(request)
+    run = scanning if is_scan(place, filter, counted=counted) else reading
+    return listed(await run(request, items.list_items, place, filter, counted=counted), query, request)
 
 
 @router.get("/{item_id}", response_model=schemas.Item, **shows())

@@ -5,10 +5,11 @@ from fastapi import Depends, Request, Response
 from entrypoints.api import schemas
 from entrypoints.api.answers import answer, changed, created, listed, shown, wants_count
 from entrypoints.api.conditional import precondition
-from entrypoints.api.dependencies import Id, container, hashing, reading, writing
+from entrypoints.api.dependencies import Id, container, hashing, reading, scanning, writing
 from entrypoints.api.documentation import changes, creates, lists, removes, router_for, shows
 from entrypoints.api.idempotency_keys import attempt
 from entrypoints.api.queries import WantedPage, WantedUsers, wanted
+from entrypoints.api.scans import is_scan
 from entrypoints.api.sign_up_limit import count_sign_up
 from service_layer import items, users
 
@@ -35,8 +36,9 @@ async def create_user(body: schemas.UserCreate, request: Request) -> Response:
 async def list_users(request: Request) -> Response:
     """The users that are wanted, in id order, each with their first items."""
     query = wanted(request, WantedUsers)
-    page = await reading(request, users.list_users, query.page(), query.filter(), counted=wants_count(request))
-    return listed(page, query, request)
+    place, counted = query.page(), wants_count(request)
+    run = scanning if is_scan(place, counted=counted) else reading
+    return listed(await run(request, users.list_users, place, query.filter(), counted=counted), query, request)
 
 
 @router.get("/{user_id}", response_model=schemas.User, **shows())
@@ -85,5 +87,6 @@ async def create_user_item(user_id: Id, body: schemas.UserItemCreate, request: R
 async def list_user_items(user_id: Id, request: Request) -> Response:
     """This user's items in id order."""
     query = wanted(request, WantedPage)
-    page = await reading(request, items.list_user_items, user_id, query.page(), counted=wants_count(request))
-    return listed(page, query, request)
+    place, counted = query.page(), wants_count(request)
+    run = scanning if is_scan(place, counted=counted) else reading
+    return listed(await run(request, items.list_user_items, user_id, place, counted=counted), query, request)

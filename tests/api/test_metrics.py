@@ -64,9 +64,9 @@ def test_each_application_counts_its_own_requests(client: TestClient) -> None:
 
 @SQL_STORES
 def test_connections_and_lanes_are_looked_at_when_somebody_asks(container: Container) -> None:
-    idle = {f'belongings_connections_in_use{{pool="{pool}"}}': 0 for pool in ("reading", "writing")}
-    idle |= {f'belongings_connections_waiting{{pool="{pool}"}}': 0 for pool in ("reading", "writing")}
-    lanes = ("reading", "writing", "hashing", "checking")
+    pools = ("reading", "scanning", "writing")
+    idle = {f'belongings_connections_{what}{{pool="{pool}"}}': 0 for what in ("in_use", "waiting") for pool in pools}
+    lanes = ("reading", "scanning", "writing", "hashing", "checking")
     idle |= {f'belongings_{what}{{lane="{lane}"}}': 0 for what in ("threads_busy", "lane_depth") for lane in lanes}
     with TestClient(create_app(container)) as client:
         told = figures(client.get("/metrics").text)
