@@ -29,7 +29,7 @@ def test_everything_has_a_default() -> None:
     assert (settings.connections, settings.requests) == (800, 500)
     assert (settings.head_wait, settings.body_wait) == (10.0, 30.0)
     assert (settings.sign_up_limit, settings.redis_url) == (None, None)
-    assert settings.password_min_length == 8
+    assert settings.password_min_length == 1
 
 
 def test_the_environment_sets(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +65,7 @@ def test_a_file_sets_what_the_environment_does_not(folder: Path, monkeypatch: py
         ("BELONGINGS_POOL_WAIT", "61.5"),
         ("BELONGINGS_CONNECT_WAIT", "0"),
         ("BELONGINGS_STATEMENT_WAIT", "1.75"),
-        ("BELONGINGS_PASSWORD_MIN_LENGTH", "7"),
+        ("BELONGINGS_PASSWORD_MIN_LENGTH", "0"),
         ("BELONGINGS_PASSWORD_MIN_LENGTH", "129"),
     ],
 )
