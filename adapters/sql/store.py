@@ -30,6 +30,7 @@ class SqlStore:
         self._engines = engines
         self._sessions = sessions
         self._lock: ProcessLock | None = None
+        self._was_current = False  # then a newer schema than this code's comes from an update that is under way
 
     @property
     def label(self) -> str:
@@ -89,7 +90,12 @@ class SqlStore:
     def check(self) -> None:
         with _usable():
             revision = again_if_disconnected(lambda: current_revision(self._engines.reader))
-        expect_current(revision)
+        try:
+            expect_current(revision)
+        except SchemaNewer:
+            if not self._was_current:
+                raise
+        self._was_current = True
 
     def close(self) -> None:
         self._engines.close()
