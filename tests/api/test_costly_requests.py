@@ -14,7 +14,7 @@ from entrypoints.api.intake import LIMIT
 from tests.conftest import container_for
 
 SECONDS = 2.0
-"""Of a processor, for client and service together. None takes 0.5; this is to notice what grows faster than a request."""
+"""Of a processor, for client and service together. None takes 0.5: this notices what grows faster than a request."""
 
 _MARKS = sorted(filter(combining, map(chr, range(0x20000))), key=combining, reverse=True)
 
