@@ -29,6 +29,7 @@ from entrypoints.api.no_route import NoRoute
 from entrypoints.api.problems import add_problem_handlers
 from entrypoints.api.sign_up_limit import RateLimitFields
 from entrypoints.api.tracing import telemetry
+from entrypoints.background_writer import flush_stderr
 from entrypoints.container import Container, build_container
 from entrypoints.settings import WrongSetting, access_log, load_settings, processors
 
@@ -96,6 +97,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     store = container.store()
     settings = container.settings()
     async with AsyncExitStack() as open:
+        open.push_async_callback(run_sync, flush_stderr)  # a signal may end the process right after this
         open.push_async_callback(run_sync, store.close)
         lanes = app.state.lanes = Lanes(
             store,
