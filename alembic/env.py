@@ -13,10 +13,13 @@ config = context.config
 if config.config_file_name is not None:
     fileConfig(config.config_file_name, disable_existing_loggers=False)
 
-url = config.attributes.get("url") or parse_url(Settings().database_url.get_secret_value())
+text = "" if config.attributes.get("url") else Settings().database_url.get_secret_value()
+url = config.attributes.get("url") or parse_url(text)
 
 if context.is_offline_mode():
-    context.configure(url=url, target_metadata=metadata, literal_binds=True)
+    # Without a connection only the URL can tell MariaDB from MySQL, which have no collation in common that is exact.
+    options = {"is_mariadb": True} if text.startswith("mariadb") else {}
+    context.configure(url=url, target_metadata=metadata, literal_binds=True, dialect_opts=options)
     with context.begin_transaction():
         context.run_migrations()
 else:

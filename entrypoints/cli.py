@@ -56,9 +56,9 @@ def serve(
         _stop(str(error))
     ip, port = listener.getsockname()[:2]
     shown = f"[{ip}]" if ":" in ip else ip
+    listens = f"Belongings listens on {scheme}://{shown}:{port} (see /docs) and keeps its data in {store.label}"
     with suppress(KeyboardInterrupt):
-        out.print(f"Belongings listens on {scheme}://{shown}:{port} (see /docs) and keeps its data in {store.label}")
-        run(listener, settings, workers=workers, reload=reload)
+        run(listener, settings, workers=workers, reload=reload, announce=lambda: out.print(listens))
 
 
 @app.command()

@@ -37,11 +37,13 @@ def _engines(url: URL, limits: Limits) -> Engines:
 
 def _limits(settings: Settings) -> Limits:
     return Limits(
-        readers=settings.threads + 1,  # whether the database is there is asked in a thread of its own
-        writers=settings.threads + processors(),  # sign-ups run in threads of their own
+        readers=settings.threads + settings.scan_threads + processors() + 1,  # the last one is for /health/ready
+        writers=settings.threads + processors(),  # passwords are hashed in threads of their own, one a processor
         pool_wait=settings.pool_wait,
         connect_wait=settings.connect_wait,
         statement_wait=settings.statement_wait,
+        scanners=settings.scan_threads,
+        scan_wait=settings.scan_wait,
         deadline=settings.deadline,
     )
 
@@ -84,7 +86,7 @@ class SqlContainer(Container):
     engines = providers.Singleton(_engines, url, limits)
     sessions = providers.Singleton(Sessions, engines.provided.writer)
     store = providers.Singleton(SqlStore, url, engines, sessions)
-    views = providers.Singleton(SqlAlchemyViews, engines.provided.reader)
+    views = providers.Singleton(SqlAlchemyViews, engines.provided.reader, engines.provided.scanner)
     unit_of_work = providers.Factory(SqlAlchemyUnitOfWork, sessions, views)
 
 

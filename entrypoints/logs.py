@@ -5,12 +5,14 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from functools import lru_cache
 from time import gmtime, strftime, time
 from typing import Literal, NamedTuple
 
 from pydantic_core import to_json
+
+from entrypoints.background_writer import write_stderr_in_background
 
 Format = Literal["text", "json"]
 
@@ -99,19 +101,30 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(format: Format) -> None:
-    """Log to standard error, unless this process was told before where to log.
+    """Log to standard error, unless this process was told before where to log; and write that in the background.
 
     What uvicorn has to say goes the same way, but for its access log, which would show queries.
     """
+    formatter = JsonFormatter() if format == "json" else TextFormatter()
+    _write_in_background(formatter)
     if logger.hasHandlers():
         return
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonFormatter() if format == "json" else TextFormatter())
+    handler.setFormatter(formatter)
     for name, handlers in ((None, [handler]), ("uvicorn", [handler]), ("uvicorn.access", [])):
         each = logging.getLogger(name)
         each.handlers = list[logging.Handler](handlers)
         each.propagate = False
     logger.setLevel(logging.INFO)
+
+
+def _write_in_background(formatter: logging.Formatter) -> None:
+    def describe(count: int) -> str:
+        text = "%d lines of the log were dropped, as they were not read in time"
+        record = logging.LogRecord(logger.name, logging.WARNING, __file__, 0, text, (count,), None)
+        return Context().run(formatter.format, record)  # of no request
+
+    write_stderr_in_background(describe)
 
 
 def _time(now: float) -> str:

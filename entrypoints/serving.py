@@ -5,7 +5,7 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from ipaddress import ip_address
@@ -102,16 +102,19 @@ class _Server(uvicorn.Server):
             await self.lifespan.shutdown()
 
 
-def run(listener: socket.socket, settings: Settings, *, workers: int, reload: bool) -> None:
-    """Serve until a signal ends it.
+def run(
+    listener: socket.socket, settings: Settings, *, workers: int, reload: bool, announce: Callable[[], None]
+) -> None:
+    """Serve until a signal ends it, also where this process was started with SIGINT ignored.
 
-    :raises SystemExit: it could not start.
+    :param announce: says that it listens; from here on no signal is lost.
+    :raises SystemExit: it could not start, or a signal came early.
     """
     bounds = Bounds(
         head_wait=settings.head_wait, body_wait=settings.body_wait, connections=settings.connections, workers=workers
     )
     config = uvicorn.Config(
-        "entrypoints.api.app:create_app",
+        "entrypoints.workers:create_app" if reload or workers > 1 else "entrypoints.api.app:create_app",
         factory=True,
         http=cast(Any, partial(Connection, bounds=bounds, log=access_log(settings))),  # uvicorn only calls it
         ws="none",
@@ -127,19 +130,23 @@ def run(listener: socket.socket, settings: Settings, *, workers: int, reload: bo
         forwarded_allow_ips=[str(each) for each in settings.trusted_proxies or ()],
         root_path=settings.root_path or "",
     )
-    server = _Server(config)
-    if not config.should_reload and workers == 1:
-        # Python's own handler raises an error wherever it happens to be; where that is lost nothing would end
-        signal.signal(signal.SIGINT, lambda *_: setattr(server, "should_exit", True))
     config.get_loop_factory()  # loads it now: while its own coroutine waits for that, Ctrl-C would leave a warning
+    server = _Server(config)
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda *_: sys.exit())
     if config.should_reload:
+        announce()
         ChangeReload(config, target=server.run, sockets=[listener]).run()
     elif workers > 1:
         with TemporaryDirectory(prefix="belongings-metrics-") as folder:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # in which the workers put their figures together
-            Workers(config, sockets=[listener]).run()
+            supervisor = Workers(config, sockets=[listener])
+            announce()
+            supervisor.run()
     else:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # uvicorn raises it again when all is done
-        server.run(sockets=[listener])
+        # not by an exception: where that is lost nothing would end; nor is it lost while the application starts
+        signal.signal(signal.SIGINT, lambda *_: setattr(server, "should_exit", True))
+        announce()
+        server.run(sockets=[listener])  # raises the signal again when all is done
         if not server.started:
             sys.exit(1)

@@ -106,6 +106,13 @@ class Settings(BaseSettings):
         int,
         Field(ge=1, le=64, description="How many reads, and how many writes, a process does at once"),
     ] = 4
+    scan_threads: Annotated[
+        int,
+        Field(ge=1, le=64, description="How many searches and other lists that need a scan a process does at once"),
+    ] = 1
+    scan_wait: Annotated[
+        float, Field(gt=0, le=60, description="Seconds that such a list may take before it is answered with 503")
+    ] = 2.0
     deadline: Annotated[
         float, Field(gt=0, le=60, description="Seconds in which every request is answered, if need be with 503")
     ] = 5.0
@@ -133,7 +140,8 @@ class Settings(BaseSettings):
         str | None,
         Field(
             pattern=r"^[1-9][0-9]{0,5}/(second|minute|hour|day)$",
-            description="How many sign-ups a client address may ask for, such as 10/hour; unset, as many as it likes",
+            description="How many sign-ups and password changes a client address may ask for, such as 10/hour; unset, "
+            "as many as it likes",
         ),
     ] = None
     redis_url: Annotated[

@@ -255,7 +255,7 @@ class Store(Protocol):
 
     @property
     def connections(self) -> Mapping[str, ConnectionUse]:
-        """How the connections to the database are used at the moment, for ``reading`` and for ``writing``;
+        """How the connections to the database are used at the moment, for ``reading``, ``scanning`` and ``writing``;
         nothing where there are none."""
 
     def group_commit(self) -> AbstractContextManager[None]:
@@ -285,9 +285,9 @@ class Store(Protocol):
         """
 
     def check(self) -> None:
-        """Return if requests can be served now.
+        """Return if requests can be served now; a migration that was made since the last time does not change that.
 
-        :raises SchemaMismatch: it must be migrated first.
+        :raises SchemaMismatch: it must be migrated first, or was by a newer version before this one started.
         :raises StorageUnavailable: it cannot be reached.
         """
 

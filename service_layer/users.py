@@ -106,6 +106,9 @@ def change_user(
     hashed = None
     if "password" in changes:
         check_password(changes["password"], least=password_min_length)
+        seen = read_user(uow, user_id)  # so that nothing is hashed where nothing can be changed
+        if precondition and not precondition(seen):
+            raise StaleVersion
         hashed = hasher.hash(changes["password"])  # before anybody has to wait for this unit of work
     with uow:
         user = uow.users.get(user_id)

@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, InvalidatePoolError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from adapters.sql.pool import FairQueuePool
+from adapters.sql.sqlite_files import create_files_for_owner_only
 from service_layer.deadline import seconds_left
 
 _DRIVERS = {
@@ -24,19 +25,29 @@ _DRIVERS = {
     "mariadb": "mysql+pymysql",
 }
 
+_SERVER_ENDS_AT = 0.9
+"""The part of ``scan_wait`` after which the server ends a statement. A thread that gave up first would have to close
+its connection, and the server would not notice before the statement has ended."""
+
+_ONE_PROCESSOR = "-c max_parallel_workers_per_gather=0"
+"""For PostgreSQL, where one scan would take up to three otherwise."""
+
 _AUTOCOMMIT: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
 """For engines that only read: no transaction to begin, and none to end when a connection goes back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """``writer`` runs units of work, each in a transaction; ``reader`` runs views, each statement by itself."""
+    """``writer`` runs units of work, each in a transaction; ``reader`` runs views, each statement by itself.
+    ``scanner`` does as ``reader``, for views that may look at many rows: on few connections, for a shorter time."""
 
     writer: Engine
     reader: Engine
+    scanner: Engine
 
     def close(self) -> None:
         self.writer.dispose()
+        self.scanner.dispose()
         self.reader.dispose()
 
 
@@ -45,27 +56,31 @@ class Limits:
     """How much of the database is used, and for how long anybody waits for it (in seconds).
 
     :param readers: how many views can run at once.
+    :param scanners: how many of those that may look at many rows can run at once, besides.
     :param writers: how many units of work can run at once; SQLite has one all the same.
     :param pool_wait: to get a connection out of the pool.
     :param connect_wait: to open a connection.
     :param statement_wait: for a statement, and for somebody else's lock.
+    :param scan_wait: for what a thread asks of ``scanner``.
     :param deadline: for everything together. A transaction that is idle for longer has nobody any more to end it,
         and its server does.
     """
 
     readers: int = 4
+    scanners: int = 1
     writers: int = 4
     pool_wait: float = 3.0
     connect_wait: int = 3
     statement_wait: int = 4
+    scan_wait: float = 2.0
     deadline: float = 5.0
 
 
 def parse_url(text: str) -> URL:
     """The address of a database as people write it, with the driver that is installed.
 
-    :raises ValueError: no address, or a kind of database that is not supported; the message does
-        not repeat the text, which may hold a password.
+    :raises ValueError: no address, one in which it is not clear where a password ends, or a kind of database
+        that is not supported; the message does not repeat the text, which may hold a password.
     """
     try:
         url = make_url(text)
@@ -74,6 +89,10 @@ def parse_url(text: str) -> URL:
     kind = url.get_backend_name()
     if kind not in _DRIVERS:
         raise ValueError("must begin with sqlite://, postgresql://, mysql://, mariadb:// or memory://")
+    if kind != "sqlite" and text.count("@") > (url.username is not None):  # one more may be of a password
+        raise ValueError(
+            "has an @ too many: write %40 for one in a user name, a password or an option, and %2F for a /"
+        )
     if kind != "sqlite" and not url.database:
         raise ValueError("must end with the name of a database, such as postgresql://user:password@host/name")
     return url.set(drivername=_DRIVERS[kind])
@@ -85,7 +104,7 @@ def is_private(url: URL) -> bool:
 
 
 def create_engines(url: URL, limits: Limits) -> Engines:
-    """A writer and a reader engine; nothing connects before it is used.
+    """A writer, a reader and a scanner engine; nothing connects before it is used.
 
     SQLite has one writer connection, so that writers queue fairly in its pool instead of polling
     for the file's lock. Its ``:memory:`` is a file in a temporary folder, since a database in
@@ -93,17 +112,19 @@ def create_engines(url: URL, limits: Limits) -> Engines:
     """
     if url.get_backend_name() == "sqlite":
         return _sqlite(url, limits)
-    options: dict[str, Any] = {"connect_args": _server_arguments(url, limits)}
+    options: dict[str, Any] = {"connect_args": _server_arguments(url, limits, limits.statement_wait)}
     postgresql = url.get_backend_name() == "postgresql"
     writer = create_engine(
         url, **options, **_pool(limits, limits.writers), isolation_level="READ COMMITTED", pool_pre_ping=not postgresql
     )
     reader = create_engine(url, **options, **_pool(limits, limits.readers), **_AUTOCOMMIT)
+    options["connect_args"] = _server_arguments(url, limits, _SERVER_ENDS_AT * limits.scan_wait, _ONE_PROCESSOR)
+    scanner = create_engine(url, **options, **_pool(limits, limits.scanners), **_AUTOCOMMIT)
     if postgresql:
         event.listen(writer, "checkout", _begin_at_once)
-    for engine in (writer, reader):
+    for engine in (writer, reader, scanner):
         event.listen(engine, "do_connect", _connect_psycopg if postgresql else _connect_pymysql)
-    return Engines(writer, reader)
+    return Engines(writer, reader, scanner)
 
 
 def _connect_psycopg(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> object:
@@ -144,22 +165,22 @@ def _pool(limits: Limits, size: int) -> dict[str, Any]:
     }
 
 
-def _server_arguments(url: URL, limits: Limits) -> dict[str, Any]:
-    wait, end = limits.statement_wait, ceil(limits.deadline)
-    lock = max(1, wait - 1)  # so that a lock is told from a statement that is slow by itself, from 2 s on
+def _server_arguments(url: URL, limits: Limits, statement: float, postgresql_options: str = "") -> dict[str, Any]:
+    end = ceil(limits.deadline)
+    lock = max(1, limits.statement_wait - 1)  # so that it is told from a statement that is slow by itself, from 2 s on
     if url.get_backend_name() == "postgresql":
         arguments: dict[str, Any] = {
             "connect_timeout": limits.connect_wait,
             "application_name": "belongings",
-            "options": f"-c timezone=UTC -c statement_timeout={wait}s -c lock_timeout={lock}s"
-            f" -c idle_in_transaction_session_timeout={end}s",
+            "options": f"-c timezone=UTC -c statement_timeout={ceil(statement * 1000)} -c lock_timeout={lock}s"
+            f" -c idle_in_transaction_session_timeout={end}s {postgresql_options}",
         }
     else:
         arguments = {
             "charset": "utf8mb4",
             "connect_timeout": limits.connect_wait,
             "init_command": f"SET time_zone = '+00:00', innodb_lock_wait_timeout = {lock} "
-            f"/*M!, max_statement_time = {wait}, idle_transaction_timeout = {end} */",
+            f"/*M!, max_statement_time = {statement}, idle_transaction_timeout = {end} */",
             "sql_mode": "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO",
         }
     return {name: value for name, value in arguments.items() if name not in url.query}
@@ -192,9 +213,14 @@ def _sqlite(url: URL, limits: Limits) -> Engines:
     options: dict[str, Any] = {"connect_args": arguments, "paramstyle": "named"}
     writer = create_engine(url, **options, **_pool(limits, 1))
     reader = create_engine(url, **options, **_pool(limits, limits.readers), **_AUTOCOMMIT)
+    scanner = create_engine(url, **options, **_pool(limits, limits.scanners), **_AUTOCOMMIT)
+
+    for engine in (writer, reader, scanner):
+        create_files_for_owner_only(engine)
 
     @event.listens_for(writer, "connect")
     @event.listens_for(reader, "connect")
+    @event.listens_for(scanner, "connect")
     def look_at_the_time(connection: Any, _record: object) -> None:
         connection.set_progress_handler(lambda: not seconds_left(), _STEPS_BETWEEN_LOOKS)
 
@@ -228,9 +254,10 @@ def _sqlite(url: URL, limits: Limits) -> Engines:
             connection.exec_driver_sql("COMMIT")  # which is an error; the driver's own would do nothing, and not tell
 
     @event.listens_for(reader, "connect")
+    @event.listens_for(scanner, "connect")
     def start_reader(connection: Any, _record: object) -> None:
         connection.execute("PRAGMA query_only = ON")
 
     if folder is not None:
         event.listen(reader, "engine_disposed", lambda _engine: folder.cleanup())
-    return Engines(writer, reader)
+    return Engines(writer, reader, scanner)

@@ -85,10 +85,10 @@ def _faults(table: Table, row: RowMapping, dialect: Dialect) -> Iterator[Fault]:
     except InvalidValue as error:
         yield Fault(table, id, str(error))
         return
-    for field in fields(kind):
-        if getattr(entity, field.name) != given.get(field.name, row[field.name]):
-            value = {field.name: getattr(entity, field.name)}
-            yield Fault(table, id, f"{field.name} is out of date", update(table).where(this).values(value))
+    for name in [field.name for field in fields(kind) if not field.init and field.name in table.c]:
+        if getattr(entity, name) != row[name]:
+            derived = {name: getattr(entity, name)}
+            yield Fault(table, id, f"{name} is out of date", update(table).where(this).values(derived))
 
 
 def _fits(column: Column[Any], value: object) -> bool:

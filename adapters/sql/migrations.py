@@ -14,6 +14,7 @@ from sqlalchemy import URL, Connection, NullPool, create_engine, event, text
 
 from adapters.sql.errors import in_domain_terms
 from adapters.sql.schema import REVISIONS, current_revision
+from adapters.sql.sqlite_files import create_files_for_owner_only
 from domain.errors import StorageUnavailable
 from service_layer.ports import Migration
 
@@ -62,7 +63,10 @@ def migrate(url: URL, revision: str = "head") -> list[Migration]:
 def _is_down(url: URL, revision: str) -> bool:
     if revision not in REVISIONS:
         return revision == "base" or revision.startswith("-")
-    current = current_revision(create_engine(url, poolclass=NullPool, hide_parameters=True))
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
+    if engine.dialect.name == "sqlite":
+        create_files_for_owner_only(engine)
+    current = current_revision(engine)
     return current in REVISIONS and REVISIONS.index(revision) < REVISIONS.index(current)
 
 
@@ -75,6 +79,7 @@ def exclusive_connection(url: URL) -> Iterator[Connection]:
     """
     engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=_patience(url))
     if engine.dialect.name == "sqlite":
+        create_files_for_owner_only(engine)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     try:

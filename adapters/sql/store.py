@@ -30,6 +30,7 @@ class SqlStore:
         self._engines = engines
         self._sessions = sessions
         self._lock: ProcessLock | None = None
+        self._was_current = False  # then a newer schema than this code's comes from an update that is under way
 
     @property
     def label(self) -> str:
@@ -55,7 +56,8 @@ class SqlStore:
 
     @property
     def connections(self) -> Mapping[str, ConnectionUse]:
-        return {"reading": _use(self._engines.reader), "writing": _use(self._engines.writer)}
+        engines = self._engines
+        return {"reading": _use(engines.reader), "scanning": _use(engines.scanner), "writing": _use(engines.writer)}
 
     def group_commit(self) -> AbstractContextManager[None]:
         return self._sessions.group_commit() if self.one_writer else nullcontext()
@@ -88,7 +90,12 @@ class SqlStore:
     def check(self) -> None:
         with _usable():
             revision = again_if_disconnected(lambda: current_revision(self._engines.reader))
-        expect_current(revision)
+        try:
+            expect_current(revision)
+        except SchemaNewer:
+            if not self._was_current:
+                raise
+        self._was_current = True
 
     def close(self) -> None:
         self._engines.close()

@@ -21,20 +21,23 @@ from service_layer.read_models import (
     UserFilter,
     UserView,
 )
+from service_layer.scans import is_scan
 
 _KEPT = 256
 """Statements at most that are kept compiled, of each kind."""
 
 
 class SqlAlchemyViews:
-    """Reads through the reader engine; one object serves all threads.
+    """Reads, each with one statement; one object serves all threads.
 
     :param reader: an engine whose connections are in autocommit.
+    :param scanner: another one, for scans.
     """
 
-    def __init__(self, reader: Engine) -> None:
+    def __init__(self, reader: Engine, scanner: Engine) -> None:
         self._dialect = reader.dialect.name
         self._reader = Reader(reader)
+        self._scanner = Reader(scanner)
         statements = statements_for(self._dialect)
         self._item = self._reader.query(statements.item)
         self._items = self._reader.query(statements.items)
@@ -54,32 +57,35 @@ class SqlAlchemyViews:
         if wanted != ALL_USERS:
             asked = parameters.of_users(wanted)
             query = self._kept(page_of_users, self._dialect, tuple(asked))
-        rows = self._reader.rows(query, **parameters.of_page(page), **asked)
+        reader = self._scanner if is_scan(page) else self._reader
+        rows = reader.rows(query, **parameters.of_page(page), **asked)
         return Page.cut(_with_items(rows), page.limit)
 
     def count_users(self, wanted: UserFilter = ALL_USERS) -> int:
         asked = parameters.of_users(wanted)
-        return _number(self._reader.rows(self._kept(count_of_users, tuple(asked)), **asked))
+        return _number(self._scanner.rows(self._kept(count_of_users, tuple(asked)), **asked))
 
     def item(self, item_id: int) -> ItemView | None:
         rows = self._reader.rows(self._item, item=item_id)
         return _items(rows)[0] if rows else None
 
     def items(self, page: PageRequest, wanted: ItemFilter = ALL_ITEMS) -> Page[ItemView]:
+        reader = self._scanner if is_scan(page, wanted) else self._reader
         if wanted == ALL_ITEMS:
-            rows = self._reader.rows(self._items, **parameters.of_page(page))
+            rows = reader.rows(self._items, **parameters.of_page(page))
         else:
             sort, place = parameters.by_id_if_so(wanted, page)
             asked = parameters.of_items(wanted, self._dialect) | parameters.of_sorted_page(place, sort)
-            rows = self._reader.rows(self._kept(page_of_items, self._dialect, sort, tuple(asked)), **asked)
+            rows = reader.rows(self._kept(page_of_items, self._dialect, sort, tuple(asked)), **asked)
         return Page.cut(_items(rows), page.limit)
 
     def count_items(self, wanted: ItemFilter = ALL_ITEMS) -> int:
         asked = parameters.of_items(wanted, self._dialect)
-        return _number(self._reader.rows(self._kept(count_of_items, self._dialect, tuple(asked)), **asked))
+        return _number(self._scanner.rows(self._kept(count_of_items, self._dialect, tuple(asked)), **asked))
 
     def user_items(self, user_id: int, page: PageRequest) -> Page[ItemView] | None:
-        rows = self._reader.rows(self._user, user=user_id, **parameters.of_page(page))
+        reader = self._scanner if is_scan(page) else self._reader
+        rows = reader.rows(self._user, user=user_id, **parameters.of_page(page))
         return Page.cut(_with_items(rows)[0]["items"], page.limit) if rows else None
 
 

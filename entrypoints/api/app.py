@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
+from math import ceil
 from typing import Any
 
 from anyio.to_thread import run_sync
@@ -26,8 +27,9 @@ from entrypoints.api.no_route import NoRoute
 from entrypoints.api.problems import add_problem_handlers
 from entrypoints.api.routers import health, items, users
 from entrypoints.api.routing import RouteTable
-from entrypoints.api.sign_up_limit import SignUpLimit
+from entrypoints.api.sign_up_limit import RateLimitFields
 from entrypoints.api.tracing import telemetry
+from entrypoints.background_writer import flush_stderr
 from entrypoints.container import Container, build_container
 from entrypoints.settings import WrongSetting, access_log, load_settings, processors
 
@@ -72,8 +74,8 @@ def create_app(container: Container | None = None) -> FastAPI:
     if app.state.metrics:
         app.add_route("/metrics", app.state.metrics.answer, include_in_schema=False)
         observers.append(app.state.metrics.count)
-    if limiter := container.sign_up_limiter():
-        app.add_middleware(SignUpLimit, limiter)
+    if container.sign_up_limiter():
+        app.add_middleware(RateLimitFields)
     app.add_middleware(Intake, requests=settings.requests, body_wait=settings.body_wait)
     app.add_middleware(HeadAsGet)
     origins = settings.cors_origins or ()
@@ -96,12 +98,21 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     store = container.store()
     settings = container.settings()
     async with AsyncExitStack() as open:
+        open.push_async_callback(run_sync, flush_stderr)  # a signal may end the process right after this
         open.push_async_callback(run_sync, store.close)
         lanes = app.state.lanes = Lanes(
             store,
             threads=settings.threads,
             processors=processors(),
             patience=Patience(thread=settings.pool_wait, deadline=settings.deadline, queue=settings.queue),
+            scans=settings.scan_threads,
+            scan_patience=Patience(
+                thread=min(settings.pool_wait, settings.deadline / 2),  # so that one that begins has its time
+                deadline=settings.deadline,
+                queue=settings.queue,
+                at_once=ceil(settings.requests / 5),  # the rest is left to what is quick
+                work=settings.scan_wait,
+            ),
         )
         open.push_async_callback(run_sync, lanes.close)
         if limiter := container.sign_up_limiter():

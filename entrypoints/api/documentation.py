@@ -53,7 +53,7 @@ _MEANINGS = {
     415: "The body has a `Content-Encoding`; send it without one",
     421: "The name in `Host` is not served here",
     422: "The request is not valid; `errors` says where and why",
-    429: "Too many requests from your address; try again after `Retry-After` seconds",
+    429: "Too many sign-ups or password changes from your address; try again after `Retry-After` seconds",
     500: "Internal error",
     503: "There are too many requests at once, or the database is unavailable or too slow; `type` says whether "
     "something may have been changed. Try again after `Retry-After` seconds",
@@ -65,12 +65,12 @@ def _header(description: str, **schema: Any) -> dict[str, Any]:
     return {"description": description, "schema": {"type": "string", **schema}}
 
 
-_TAG = {"ETag": _header("Changes whenever the representation does.", example='"9f86d081884c7d659a2feaa0"')}
+TAG = {"ETag": _header("Changes whenever the representation does.", example='"9f86d081884c7d659a2feaa0"')}
 _REQUEST_ID = {"X-Request-ID": _header("The id of the request, as in the log.", example="8b1a9953c4611296a827abf8")}
 _LATER = {"Retry-After": _header("Seconds to wait.", example=RETRY_AFTER)}
 QUOTA = {
     "RateLimit-Policy": _header(
-        "How many requests your address has in how many seconds, where they are limited.",
+        "How many sign-ups and password changes your address has in how many seconds, where they are limited.",
         example='"sign-ups";q=10;w=3600',
     ),
     "RateLimit": _header(
@@ -78,10 +78,10 @@ QUOTA = {
     ),
 }
 
-TAGGED: Responses = {200: {"headers": _TAG}}
+TAGGED: Responses = {200: {"headers": TAG}}
 """A resource with its entity tag."""
 
-CONDITIONAL: Responses = TAGGED | {304: {"description": "Still the one in your `If-None-Match`", "headers": _TAG}}
+CONDITIONAL: Responses = TAGGED | {304: {"description": "Still the one in your `If-None-Match`", "headers": TAG}}
 """A resource that is sent only if the client does not have it."""
 
 PAGE: Responses = {
@@ -101,7 +101,7 @@ def created(kind: str, **headers: Any) -> Responses:
     id = {f"{kind}_id": "$response.body#/id"}
     names = [f"{verb}_{kind}" for verb in ("read", "update", "delete")]
     links = {name: {"operationId": name, "parameters": id} for name in names}
-    return {200: {"headers": {"Location": _header("Its address.")} | _TAG | headers, "links": links}}
+    return {200: {"headers": {"Location": _header("Its address.")} | TAG | headers, "links": links}}
 
 
 def problems(*errors: type[BelongingsError]) -> Responses:

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from time import monotonic
@@ -39,21 +40,26 @@ class Patience:
     :param thread: to get a thread; without one by then it is refused, and does not begin.
     :param deadline: in all; then whoever asked is told, whatever the work is waiting for.
     :param queue: how much work may wait for a thread; what comes on top is refused at once.
+    :param at_once: how much work somebody may wait for, begun or not; what comes on top is refused at once.
+    :param work: for the work itself, once it has a thread; unset, until the deadline.
     """
 
     thread: float = 3.0
     deadline: float = 5.0
     queue: int = 1000
+    at_once: float = inf
+    work: float = inf
 
 
 class _Job(Generic[Result]):
     """Work, and who waits for what comes of it."""
 
-    __slots__ = ("_begun", "_context", "_outcome", "_work", "ends", "loop", "result", "timer")
+    __slots__ = ("_begun", "_context", "_limit", "_outcome", "_work", "ends", "loop", "result", "timer")
 
     timer: TimerHandle
 
-    def __init__(self, work: Callable[[], Result], ends: float) -> None:
+    def __init__(self, work: Callable[[], Result], ends: float, limit: float) -> None:
+        self._limit = limit
         self._work = work
         self._context = copy_context()  # in which the id of the request is, for what the work logs
         self.ends = ends
@@ -65,7 +71,7 @@ class _Job(Generic[Result]):
         """Whether there was still something to do."""
         if not self._begun.acquire(blocking=False):
             return False
-        set_deadline(self.ends)
+        set_deadline(min(self.ends, monotonic() + self._limit))
         try:
             self._outcome: tuple[Callable[[Any], None], object] = self.result.set_result, self._context.run(self._work)
         except BaseException as error:  # noqa: BLE001  # it belongs to whoever waits
@@ -118,6 +124,9 @@ class Lane:
         self._deadline = patience.deadline
         self._wait = min(patience.thread, patience.deadline)
         self._queue = patience.queue
+        self._limit = patience.work
+        self._at_once = patience.at_once
+        self._unanswered = 0
         self._late = OutcomeUnknown if changes else StorageUnavailable
         self._group_commit = group_commit
         self._jobs: SimpleQueue[_Job[Any] | None] = SimpleQueue()
@@ -143,14 +152,16 @@ class Lane:
         :raises StorageUnavailable: there was no thread for it in time, and it did not begin; or it takes too long.
         :raises OutcomeUnknown: it takes too long, and changes something: it may yet be done.
         """
-        if self.waiting >= self._queue:
+        if self.waiting >= self._queue or self._unanswered >= self._at_once:
             raise StorageUnavailable("too many requests wait for the database")
-        job = _Job(partial(work, *args, **kwargs), monotonic() + _WORK_ENDS_AT * self._deadline)
+        job = _Job(partial(work, *args, **kwargs), monotonic() + _WORK_ENDS_AT * self._deadline, self._limit)
         self._jobs.put(job)
         job.timer = job.loop.call_later(self._wait, self._refuse, job)
+        self._unanswered += 1
         try:
             return await job.result
         finally:
+            self._unanswered -= 1
             job.timer.cancel()
             job.withdraw()
 
@@ -215,14 +226,19 @@ class Lanes:
 
     ``reading`` and ``writing`` have so many threads each, or ``writing`` one where writers take turns, and
     ``hashing`` as many as there are processors: a password takes one of them, and 19 MiB, for 20 ms.
+    ``scanning`` has few, for reads that would take a database for themselves.
     ``checking`` has a thread of its own, since it must tell that all the others wait.
 
     :param store: of which the lanes are; where it takes one writer at a time, writers that wait are kept together.
     :param threads: how many requests are served at once.
+    :param scans: how many threads ``scanning`` has.
     """
 
-    def __init__(self, store: Store, *, threads: int, processors: int, patience: Patience) -> None:
+    def __init__(
+        self, store: Store, *, threads: int, processors: int, patience: Patience, scans: int, scan_patience: Patience
+    ) -> None:
         self.reading = Lane("reading", threads, patience)
+        self.scanning = Lane("scanning", scans, scan_patience)
         if store.one_writer:
             self.writing = Lane("writing", 1, patience, changes=True, group_commit=store.group_commit)
         else:
@@ -231,7 +247,7 @@ class Lanes:
         self.checking = Lane("checking", 1, Patience(deadline=_CHECK_DEADLINE))
 
     def __iter__(self) -> Iterator[Lane]:
-        return iter((self.reading, self.writing, self.hashing, self.checking))
+        return iter((self.reading, self.scanning, self.writing, self.hashing, self.checking))
 
     def close(self) -> None:
         """End all threads. By now every request has its answer, and what is still being done is late already."""

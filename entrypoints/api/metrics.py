@@ -9,13 +9,15 @@ from asyncio import create_task, sleep
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from threading import Lock
 
 from fastapi import Request, Response
-from prometheus_client import CollectorRegistry, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from entrypoints.api.lanes import Lanes
+from entrypoints.background_writer import dropped_lines
 from entrypoints.logs import Access
 from service_layer.ports import Store
 
@@ -42,6 +44,11 @@ class Metrics:
         self._wanted = _gauge("belongings_connections_waiting", "Threads that wait for a connection.", "pool", own)
         self._busy = _gauge("belongings_threads_busy", "Threads at work.", "lane", own)
         self._queued = _gauge("belongings_lane_depth", "Requests that wait for a thread.", "lane", own)
+        self._dropped = Counter(
+            "belongings_log_lines_dropped", "Lines of the log that were not read in time.", registry=own
+        )
+        self._dropped_before = dropped_lines()
+        self._dropping = Lock()
         self._known: dict[tuple[str, str, int | str | None], Callable[[float], None]] = {}
         self._look: Callable[[], None] = lambda: None
 
@@ -64,6 +71,10 @@ class Metrics:
             for lane in lanes:
                 self._busy.labels(lane.name).set(lane.busy)
                 self._queued.labels(lane.name).set(lane.waiting)
+            with self._dropping:  # two may look at once
+                dropped = dropped_lines()
+                self._dropped.inc(dropped - self._dropped_before)
+                self._dropped_before = dropped
 
         async def keep_looking() -> None:
             while True:

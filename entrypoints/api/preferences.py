@@ -22,6 +22,11 @@ class Preferences:
 
     count: bool = False
 
+    @property
+    def pool(self) -> str | None:
+        """The pool for scans, if rows are to be counted."""
+        return "scanning" if self.count else None
+
 
 _NONE = Preferences()
 

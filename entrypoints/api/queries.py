@@ -33,6 +33,7 @@ from service_layer.read_models import (
     UserFilter,
     UserView,
 )
+from service_layer.scans import is_scan
 
 _WORDS_MAX = 10
 
@@ -85,6 +86,11 @@ class PageQuery(BaseModel):
     def page(self) -> PageRequest:
         """The same, with one word for each thing."""
         return PageRequest(limit=self.limit, skip=self._skip(), after=self.after)
+
+    @property
+    def pool(self) -> str | None:
+        """The pool for scans, if it is one."""
+        return "scanning" if is_scan(self.page()) else None
 
     def following(self, last: UserView | ItemView) -> str:
         """What the query of the next page has, to begin behind the last row of this one."""
@@ -164,6 +170,10 @@ class ItemQuery(PageQuery):
 
     def following(self, last: Any) -> str:
         return super().following(last) if self.sort == "id" else f"cursor={cursor(self.sort, last)}"
+
+    @property
+    def pool(self) -> str | None:
+        return "scanning" if is_scan(self.page(), self.filter()) else None
 
     def filter(self) -> ItemFilter:
         return ItemFilter(

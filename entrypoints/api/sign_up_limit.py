@@ -1,43 +1,66 @@
-"""So many sign-ups for each client address, told by ``RateLimit`` fields (draft-ietf-httpapi-ratelimit-headers)."""
+"""A limit on requests that hash a password, for each client address: sign-ups and password changes.
 
+Answers tell what is left in ``RateLimit`` fields (draft-ietf-httpapi-ratelimit-headers).
+"""
+
+from asyncio import get_running_loop, run_coroutine_threadsafe
+from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
 from math import ceil
+from typing import Annotated
 
+from fastapi import Depends, HTTPException, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from entrypoints.api.intake import path_within
-from entrypoints.api.problems import problem
-from service_layer.ports import RateLimiter
 
 _NAME = '"sign-ups"'
 _OF_ONE_CLIENT = 64
 """Bits of an IPv6 address that a client does not choose by itself."""
 
 
-class SignUpLimit:
-    """Refuses one sign-up too many with 429, whatever comes of the others; where nobody counts, all are let in."""
+async def _count(request: Request) -> None:
+    """Count a request that hashes a password against the limit of its client address, whatever comes of it.
 
-    def __init__(self, app: ASGIApp, limiter: RateLimiter) -> None:
+    Without a limit, or where nobody counts because Redis is away, all requests pass.
+
+    :raises HTTPException: 429, none is left.
+    """
+    limiter = request.app.state.container.sign_up_limiter()
+    quota = await limiter.take(_client(request.scope)) if limiter else None
+    if limiter is None or quota is None:
+        return
+    seconds = ceil(quota.seconds)
+    request.state.rate_limit_fields = {
+        "RateLimit-Policy": f"{_NAME};q={limiter.limit};w={limiter.seconds}",
+        "RateLimit": f"{_NAME};r={quota.left};t={seconds}",
+    }
+    if not quota.taken:
+        later = {"Retry-After": str(max(1, seconds))}
+        raise HTTPException(429, "Too many sign-ups or password changes from your address", later)
+
+
+count_sign_up = Depends(_count)
+
+
+async def _password_change(request: Request) -> Callable[[], None]:
+    loop = get_running_loop()
+    return lambda: run_coroutine_threadsafe(_count(request), loop).result()
+
+
+CountPasswordChange = Annotated[Callable[[], None], Depends(_password_change)]
+"""Counts like ``count_sign_up`` when it is called, in the thread of an endpoint that then hashes a password."""
+
+
+class RateLimitFields:
+    """Adds the ``RateLimit`` fields to every answer to a request that was counted, errors included."""
+
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._limiter = limiter
-        self._policy = f"{_NAME};q={limiter.limit};w={limiter.seconds}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_sign_up = scope["type"] == "http" and scope["method"] == "POST" and path_within(scope) == "/users/"
-        quota = await self._limiter.take(_client(scope)) if is_sign_up else None
-        if quota is None:
-            await self._app(scope, receive, send)
-            return
-        seconds = ceil(quota.seconds)
-        fields = {"RateLimit-Policy": self._policy, "RateLimit": f"{_NAME};r={quota.left};t={seconds}"}
-        if not quota.taken:
-            later = {"Retry-After": str(max(1, seconds))}
-            await problem(429, "Too many sign-ups from your address", headers=fields | later)(scope, receive, send)
-            return
-        raw = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
-
         async def send_with_fields(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            fields = scope.get("state", {}).get("rate_limit_fields")
+            if fields and message["type"] == "http.response.start":
+                raw = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
                 message = {**message, "headers": [*message["headers"], *raw]}
             await send(message)
 

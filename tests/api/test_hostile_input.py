@@ -36,7 +36,7 @@ EMAILS = TEXTS | {
     "an IP address in brackets": f'"{MARKER}@[10.0.0.1]"',
     "a display name": f'"{MARKER} <a@example.com>"',
 }
-PASSWORDS = TEXTS | {"null": "null", "7 characters": '"1234567"', "129 characters": f'"{"x" * 129}"'}
+PASSWORDS = TEXTS | {"null": "null", "nothing": '""', "129 characters": f'"{"x" * 129}"'}
 TITLES = TEXTS | {
     "null": "null",
     "nothing": '""',

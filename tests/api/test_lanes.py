@@ -101,6 +101,14 @@ def test_work_knows_how_much_time_it_has_and_that_it_is_less_than_whoever_asked_
     assert all(40 < left <= 45 for left in run(main))
 
 
+def test_work_may_have_less_time_than_whoever_asked_however_long_it_has_waited() -> None:
+    async def main() -> list[float]:
+        lane = Lane("test", 1, Patience(deadline=50, work=10))
+        return [await lane.run(seconds_left) for _ in range(2)]
+
+    assert all(5 < left <= 10 for left in run(main))
+
+
 def test_work_knows_for_which_request_it_is_done_even_among_others() -> None:
     told: list[str | None] = []
     blocked, go_on = Event(), Event()
@@ -154,6 +162,34 @@ def test_what_comes_when_the_queue_is_full_is_refused_at_once() -> None:
             assert told.value.reason == "too many requests wait for the database"
             go_on.set()
         assert lane.waiting == 0
+
+    run(main)
+
+
+def test_only_work_that_somebody_waits_for_keeps_others_from_being_waited_for() -> None:
+    blocked, go_on = Event(), Event()
+
+    def work() -> None:
+        blocked.set()
+        go_on.wait()
+
+    async def main() -> None:
+        lane = Lane("test", 1, Patience(thread=30, deadline=60, at_once=2))
+        async with create_task_group() as group:
+            group.start_soon(lane.run, work)
+            while not blocked.is_set():
+                await sleep(0)
+            for _ in range(3):
+                with move_on_after(0.01):
+                    await lane.run(work)
+            group.start_soon(lane.run, work)
+            while lane.waiting < 4:  # of which three were withdrawn
+                await sleep(0)
+            with pytest.raises(StorageUnavailable) as told:
+                await lane.run(work)
+            assert told.value.reason == "too many requests wait for the database"
+            go_on.set()
+        await lane.run(work)
 
     run(main)
 

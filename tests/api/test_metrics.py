@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
+from entrypoints.api import metrics
 from entrypoints.api.app import create_app
 from entrypoints.container import Container, build_container
 from entrypoints.settings import Settings
@@ -64,10 +65,11 @@ def test_each_application_counts_its_own_requests(client: TestClient) -> None:
 
 @SQL_STORES
 def test_connections_and_lanes_are_looked_at_when_somebody_asks(container: Container) -> None:
-    idle = {f'belongings_connections_in_use{{pool="{pool}"}}': 0 for pool in ("reading", "writing")}
-    idle |= {f'belongings_connections_waiting{{pool="{pool}"}}': 0 for pool in ("reading", "writing")}
-    lanes = ("reading", "writing", "hashing", "checking")
+    pools = ("reading", "scanning", "writing")
+    idle = {f'belongings_connections_{what}{{pool="{pool}"}}': 0 for what in ("in_use", "waiting") for pool in pools}
+    lanes = ("reading", "scanning", "writing", "hashing", "checking")
     idle |= {f'belongings_{what}{{lane="{lane}"}}': 0 for what in ("threads_busy", "lane_depth") for lane in lanes}
+    idle["belongings_log_lines_dropped_total"] = 0
     with TestClient(create_app(container)) as client:
         told = figures(client.get("/metrics").text)
         assert {name: value for name, value in told.items() if "request" not in name} == idle
@@ -77,11 +79,17 @@ def test_connections_and_lanes_are_looked_at_when_somebody_asks(container: Conta
     assert told['belongings_connections_in_use{pool="writing"}'] == 1
 
 
+def test_lines_of_the_log_that_were_dropped_are_counted(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    for dropped in (3, 3, 5):
+        monkeypatch.setattr(metrics, "dropped_lines", lambda dropped=dropped: dropped)
+        assert figures(client.get("/metrics").text)["belongings_log_lines_dropped_total"] == dropped
+
+
 def test_every_series_says_what_it_means(client: TestClient) -> None:
     text = client.get("/metrics").text
     typed = re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)
     assert typed == re.findall(r"^# HELP (\S+) .+\.$", text, re.MULTILINE)
-    assert len(typed) == 5
+    assert len(typed) == 6
 
 
 @pytest.mark.parametrize("wanted", ["text/plain", "application/openmetrics-text"])

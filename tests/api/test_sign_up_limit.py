@@ -49,15 +49,29 @@ def test_every_sign_up_tells_how_many_are_left_and_one_too_many_is_refused() -> 
         name, remaining, seconds = answer.headers["RateLimit"].split(";")
         assert (name, remaining, seconds[:2]) == ('"sign-ups"', f"r={left}", "t=")
         assert 3500 < int(seconds[2:]) <= 3600
-    assert expect_problem(refused, 429)["detail"] == "Too many sign-ups from your address"
+    assert expect_problem(refused, 429)["detail"] == "Too many sign-ups or password changes from your address"
     assert refused.headers["Retry-After"] == refused.headers["RateLimit"].partition("t=")[2]
 
 
-def test_nothing_but_signing_up_is_counted() -> None:
+def test_a_change_of_a_password_counts_as_a_sign_up_does() -> None:
+    with serving(sign_up_limit="3/hour") as client:
+        assert sign_up(client).headers["RateLimit"].startswith('"sign-ups";r=2;')
+        new = {"password": "battery staple"}
+        answers = [client.patch("/users/1", json=new), client.patch("/users/2", json=new)]
+        refused = [client.patch("/users/1", json=new | {"is_active": False}), sign_up(client)]
+        assert client.patch("/users/1", json={"is_active": True}).status_code == 200
+    assert [each.status_code for each in answers] == [200, 404]
+    assert [each.headers["RateLimit"].partition(";t=")[0] for each in answers] == ['"sign-ups";r=1', '"sign-ups";r=0']
+    for answer in refused:
+        expect_problem(answer, 429)
+        assert answer.headers["Retry-After"] == answer.headers["RateLimit"].partition("t=")[2]
+
+
+def test_nothing_else_is_counted() -> None:
     with serving(sign_up_limit="1/hour") as client:
         sign_up(client)
         for _ in range(3):
-            assert client.get("/users/").status_code == 200
+            assert "RateLimit" not in client.get("/users/").headers
             assert client.post("/users/1/items/", json={"title": "Towel"}).status_code == 200
             assert client.patch("/users/1", json={"is_active": True}).status_code == 200
         assert sign_up(client).status_code == 429

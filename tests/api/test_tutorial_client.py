@@ -1,8 +1,49 @@
 """A client that was written for the FastAPI tutorial on SQL databases, and knows nothing of Belongings."""
 
+import pytest
 from fastapi.testclient import TestClient
 
 RICK = {"email": "rick@example.com", "password": "wubbalubba"}
+
+
+def test_it_passes_the_tests_that_fastapi_has_for_the_tutorial(client: TestClient) -> None:
+    """The same requests and expectations, but for the document of OpenAPI, in which ours says more."""
+    john = {"email": "johndoe@example.com", "password": "secret"}
+    foo = {"title": "Foo", "description": "Something that fights"}
+
+    signed_up = client.post("/users/", json=john)
+    assert signed_up.status_code == 200, signed_up.text
+    user = signed_up.json()
+    assert user["email"] == john["email"]
+    assert client.post("/users/", json=john).status_code == 400
+
+    path = f"/users/{user['id']}"
+    read = client.get(path)
+    assert read.status_code == 200, read.text
+    assert {"email", "id"} <= read.json().keys()
+    assert client.get("/users/123456").status_code == 404
+
+    everybody = client.get("/users/")
+    assert everybody.status_code == 200, everybody.text
+    assert {"email", "id"} <= everybody.json()[0].keys()
+
+    made = client.post(f"{path}/items/", json=foo)
+    assert made.status_code == 200, made.text
+    item = made.json()
+    assert foo.items() <= item.items()
+    assert {"id", "owner_id"} <= item.keys()
+    (owned,) = (each for each in client.get(path).json()["items"] if each["id"] == item["id"])
+    assert foo.items() <= owned.items()
+
+    everything = client.get("/items/")
+    assert everything.status_code == 200, everything.text
+    assert {"title", "description"} <= everything.json()[0].keys()
+
+
+@pytest.mark.parametrize("password", ["s", "secret", "p" * 128])
+def test_it_may_choose_a_short_password(client: TestClient, password: str) -> None:
+    answer = client.post("/users/", json=RICK | {"password": password})
+    assert answer.status_code == 200, answer.text
 
 
 def test_it_signs_a_user_up_and_reads_them_back(client: TestClient) -> None:

@@ -108,7 +108,7 @@ def add(url: str, **waits: Any) -> tuple[int, int]:
     engines = create_engines(parse_url(url), Limits(**waits))
     user, item = User(email="last@example.com", hashed_password="x"), Item(title="last")
     try:
-        with SqlAlchemyUnitOfWork(Sessions(engines.writer), SqlAlchemyViews(engines.reader)) as uow:
+        with SqlAlchemyUnitOfWork(Sessions(engines.writer), SqlAlchemyViews(engines.reader, engines.scanner)) as uow:
             uow.users.add(user)
             uow.items.add(item)
             uow.commit()

@@ -120,6 +120,15 @@ def test_a_second_ctrl_c_waits_for_no_answers_but_ends_as_cleanly(serve: Serve, 
     assert [file.name for file in tmp_path.iterdir()] == ["belongings.db"]
 
 
+def test_ctrl_c_ends_it_as_soon_as_it_says_where_it_listens_however_it_was_started(serve: Serve) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for a job in the background of a script
+    try:
+        process, _ = serve()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert interrupt(process) == (0, "", "")
+
+
 def refused(url: str) -> bool:
     """Whether nobody listens there any more."""
     try:

@@ -10,7 +10,7 @@ from domain.items import Item
 from entrypoints.container import Container, SqlContainer
 from service_layer.ports import ConnectionUse
 
-IDLE = {"reading": ConnectionUse(in_use=0, waiting=0), "writing": ConnectionUse(in_use=0, waiting=0)}
+IDLE = {kind: ConnectionUse(in_use=0, waiting=0) for kind in ("reading", "scanning", "writing")}
 
 
 @pytest.mark.parametrize("container", ["memory"], indirect=True)

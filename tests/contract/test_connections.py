@@ -1,9 +1,11 @@
 """What happens when the database is slow, full or away, on every SQL adapter."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from ssl import CERT_NONE, CERT_REQUIRED, SSLContext
 from threading import Barrier, Thread
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from domain.errors import IdempotencyKeyInUse, StorageUnavailable
 from domain.items import Item
 from entrypoints.container import Container, build_container
 from entrypoints.settings import Settings, processors
+from service_layer.deadline import set_deadline
 from service_layer.ports import Receipt
 from service_layer.read_models import PageRequest
 from tests.certificates import make_certificate
@@ -44,8 +47,11 @@ def impatient(request: pytest.FixtureRequest, databases: Any) -> Iterator[Impati
 def test_a_view_that_gets_no_connection_in_time_is_told(impatient: Impatient) -> None:
     container = impatient()
     views, reader = container.unit_of_work().views, container.engines().reader
-    with reader.connect(), reader.connect(), reader.connect(), pytest.raises(StorageUnavailable) as told:
-        views.items(PageRequest())
+    with ExitStack() as stack:
+        for _ in range(reader.pool.size()):
+            stack.enter_context(reader.connect())
+        with pytest.raises(StorageUnavailable) as told:
+            views.items(PageRequest())
     assert told.value.reason == "all connections are in use"
     assert views.items(PageRequest()).rows == []
 
@@ -91,7 +97,8 @@ def test_every_connection_comes_back(impatient: Impatient) -> None:
 
 def test_pools_are_as_large_as_the_threads_that_use_them_and_no_larger(impatient: Impatient) -> None:
     engines = impatient(threads=3).engines()
-    assert engines.reader.pool.size() == 4
+    assert engines.reader.pool.size() == 3 + processors() + 1
+    assert engines.scanner.pool.size() == 1
     assert engines.writer.pool.size() == (1 if engines.writer.dialect.name == "sqlite" else 3 + processors())
     assert engines.reader.pool._max_overflow == engines.writer.pool._max_overflow == 0
 
@@ -115,12 +122,40 @@ def test_connections_that_the_server_dropped_are_replaced(impatient: Impatient, 
 
 
 @pytest.mark.parametrize("impatient", SERVERS, indirect=True)
-def test_a_statement_that_takes_too_long_is_ended(impatient: Impatient) -> None:
-    engines = impatient().engines()
-    postgresql = engines.writer.dialect.name == "postgresql"
+@pytest.mark.parametrize(
+    ("name", "settings"), [("reader", {"scan_wait": 60}), ("scanner", {"statement_wait": 60, "scan_wait": 0.2})]
+)
+def test_a_statement_that_takes_too_long_is_ended(impatient: Impatient, name: str, settings: dict[str, object]) -> None:
+    engine = getattr(impatient(**settings).engines(), name)
+    postgresql = engine.dialect.name == "postgresql"
     ended = pytest.raises(Exception, match=r"statement timeout|max_statement_time exceeded")
-    with ended, engines.reader.connect() as connection:
+    with ended, engine.connect() as connection:
         connection.execute(text("SELECT pg_sleep(5)" if postgresql else "SELECT SLEEP(5)"))
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT 1")) == 1
+
+
+def test_scans_take_no_connection_of_other_reads(impatient: Impatient) -> None:
+    container = impatient(scan_threads=1)
+    with container.engines().scanner.connect():
+        with pytest.raises(StorageUnavailable):
+            container.unit_of_work().views.count_items()
+        assert container.unit_of_work().views.items(PageRequest()).rows == []
+    assert container.unit_of_work().views.count_items() == 0
+
+
+def test_a_scan_ends_with_the_time_of_its_thread(impatient: Impatient) -> None:
+    container = impatient(statement_wait=60, scan_wait=60)
+    container.engines().scanner.connect().close()
+    endless = text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n")
+    if container.engines().scanner.dialect.name == "mysql":
+        endless = text("SELECT SLEEP(60)")
+    set_deadline(monotonic() + 0.2)
+    try:
+        with pytest.raises(OperationalError), container.engines().scanner.connect() as connection:
+            connection.execute(endless)
+    finally:
+        set_deadline(None)
 
 
 EXPECTED: dict[str, dict[str, object]] = {
@@ -157,8 +192,10 @@ def test_connections_are_set_up_as_documented(impatient: Impatient) -> None:
 
 @pytest.mark.parametrize("impatient", ["sqlite"], indirect=True)
 def test_readers_cannot_write_on_sqlite(impatient: Impatient) -> None:
-    with pytest.raises(Exception, match="readonly"), impatient().engines().reader.connect() as connection:
-        connection.execute(text("DELETE FROM items"))
+    engines = impatient().engines()
+    for engine in (engines.reader, engines.scanner):
+        with pytest.raises(Exception, match="readonly"), engine.connect() as connection:
+            connection.execute(text("DELETE FROM items"))
 
 
 @pytest.mark.parametrize("impatient", ["postgresql"], indirect=True)

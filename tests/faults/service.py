@@ -115,12 +115,13 @@ class Service:
         assert found, self.log.read_text()[-2000:]
         self.url = found[0]
 
-    def stop(self) -> int:
+    def stop(self, sent: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to end, as a service manager does; its exit status."""
-        os.kill(self._pid, signal.SIGTERM)
-        return self._ended()
+        os.kill(self._pid, sent)
+        return self.wait()
 
-    def _ended(self) -> int:
+    def wait(self) -> int:
+        """Wait for its end; its exit status."""
         self._process.join(_PATIENCE)
         assert self._process.exitcode is not None, "the service does not end"
         return self._process.exitcode
@@ -135,7 +136,7 @@ class Service:
         group = [each for each in psutil.process_iter() if _group(each) == self._pid]
         if group:
             os.killpg(self._pid, signal.SIGKILL)
-        self._ended()
+        self.wait()
         wait_for_end(group)
 
 

@@ -206,6 +206,49 @@ def test_workers_are_replaced_while_clients_are_served(
     figure(f"{times} restarts, {load.answers.total()} answers, {load.cut} requests cut off")
 
 
+def test_workers_end_when_their_supervisor_is_killed(
+    belongings: Belongings, databases: Databases, figure: Figure
+) -> None:
+    service = belongings("--workers", "2", DATABASE_URL=migrated(databases, "postgresql"))
+    with send(service.url, READ) as connection:
+        assert status(connection) == 200
+        workers = service.workers
+        service.process.kill()
+        began = monotonic()
+        wait_for_end(workers)
+    took = monotonic() - began
+    assert took < PROMISED
+    figure(f"{took:.2f} s")
+
+
+def in_workers(folder: Path, statement: str) -> str:
+    """A ``PYTHONPATH`` with which each worker executes this at its start, and the supervisor does not."""
+    code = f"import os, sys, time\nif '--multiprocessing-fork' in sys.orig_argv: {statement}\n"
+    (folder / "sitecustomize.py").write_text(code)
+    return str(folder)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_in_order_while_its_workers_start(
+    belongings: Belongings, databases: Databases, figure: Figure, tmp_path: Path, sent: signal.Signals
+) -> None:
+    path = in_workers(tmp_path, "time.sleep(600)")
+    service = belongings("--workers", "2", DATABASE_URL=migrated(databases, "postgresql"), PYTHONPATH=path)
+    sleep(1)  # until the supervisor has asked a worker whether it serves
+    workers = service.workers
+    began = monotonic()
+    assert service.stop(sent) == 0
+    figure(f"{monotonic() - began:.2f} s")
+    wait_for_end(workers)
+
+
+@pytest.mark.long
+def test_it_fails_where_a_worker_cannot_start(belongings: Belongings, databases: Databases, tmp_path: Path) -> None:
+    path = in_workers(tmp_path, "os.environ['DATABASE_URL'] = 'sqlite:////no/such/folder/a.db'")
+    service = belongings("--workers", "2", DATABASE_URL=migrated(databases, "postgresql"), PYTHONPATH=path)
+    assert service.wait() == 1
+
+
 @pytest.mark.long
 def test_it_ends_in_the_middle_of_a_restart_and_without_a_worker_that_hangs(
     belongings: Belongings, databases: Databases

@@ -16,6 +16,12 @@ from time import monotonic, sleep
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+
+from adapters.sql.engines import parse_url
+from adapters.sql.migrations import migrate
+from tests.conftest import Databases
+from tests.faults.conftest import Figure
 from tests.faults.service import Service
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z INFO (\S+ \S+ .*) \d+\.\dms 127\.0\.0\.1 request_id=(\S+)")
@@ -134,6 +140,42 @@ def test_no_secret_is_ever_logged(tmp_path: Path) -> None:
         log = wait_for(service.log, "request_id=last")
     assert "IntegrityError" in log
     assert not [word for word in (SECRET, *SECRET.split(), "+".join(SECRET.split()), hash, "argon2") if word in log]
+
+
+def read_often(url: str, times: int) -> int:
+    """How many answers are 404, of this many requests on one connection."""
+    sent, found = b"GET /items/1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 50, 0
+    address = "127.0.0.1", urlsplit(url).port or 0
+    with socket.create_connection(address, timeout=30) as connection, connection.makefile("rb") as answers:
+        for _ in range(times // 50):
+            connection.sendall(sent)
+            for _ in range(50):
+                found += b" 404 " in answers.readline()
+                head = iter(answers.readline, b"\r\n")
+                (length,) = [int(each.partition(b":")[2]) for each in head if each.startswith(b"content-length:")]
+                answers.read(length)
+    return found
+
+
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.long)])
+def test_a_log_that_nobody_reads_holds_up_nothing(
+    tmp_path: Path, databases: Databases, figure: Figure, workers: int
+) -> None:
+    os.mkfifo(tmp_path / "log")
+    nobody = os.open(tmp_path / "log", os.O_RDONLY | os.O_NONBLOCK)
+    settings = {}
+    if workers > 1:
+        settings["DATABASE_URL"] = databases.empty("postgresql")
+        migrate(parse_url(settings["DATABASE_URL"]))
+    with closing(os.fdopen(nobody, "rb")), Service(tmp_path, "--workers", str(workers), **settings) as service:
+        assert read_often(service.url, 5000) == 5000
+        assert ask(service.url, "GET", "/health/live")[0] == 200
+        assert b"GET /items/{item_id} 404" in os.read(nobody, 1000)  # it had begun to write
+        began = monotonic()
+        assert service.stop() == 0
+        took = monotonic() - began
+    assert took < 10
+    figure(f"5,000 answers, SIGTERM in {took:.2f} s")
 
 
 @contextmanager

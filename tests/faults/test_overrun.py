@@ -95,7 +95,7 @@ def pools(container: Container) -> list[Any]:
     if not hasattr(container, "engines"):
         return []
     engines = cast(SqlContainer, container).engines()
-    return [engines.reader.pool, engines.writer.pool]
+    return [engines.reader.pool, engines.scanner.pool, engines.writer.pool]
 
 
 def connect_all(container: Container) -> None:
@@ -109,9 +109,7 @@ def connect_all(container: Container) -> None:
 def busy(app: FastAPI) -> bool:
     """Whether anything waits for a thread or has a connection."""
     lanes: Lanes = app.state.lanes
-    return bool(
-        lanes.reading.waiting or lanes.writing.waiting or any(p.checkedout() for p in pools(app.state.container))
-    )
+    return bool(any(lane.waiting for lane in lanes) or any(p.checkedout() for p in pools(app.state.container)))
 
 
 class Stopwatch:

@@ -1,12 +1,20 @@
 """The ``alembic`` command, as its own users know it."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from shutil import copytree
 
 import pytest
+from alembic import command
+from sqlalchemy import NullPool, create_engine, text
+
+from adapters.sql.engines import parse_url
+from adapters.sql.migrations import config
+from adapters.sql.schema import REVISIONS, current_revision
+from tests.conftest import Databases
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,6 +63,28 @@ def test_autogenerate_writes_a_revision_that_runs(checkout: Path) -> None:
 @pytest.mark.parametrize("scheme", ["sqlite:///a.db", "postgresql://nobody@localhost/none"])
 def test_a_script_can_be_made_without_a_database(checkout: Path, scheme: str) -> None:
     assert "CREATE TABLE IF NOT EXISTS users" in alembic(checkout, scheme, "upgrade", "head", "--sql")
+
+
+def test_a_script_for_mariadb_makes_what_a_migration_makes(checkout: Path, databases: Databases) -> None:
+    url = parse_url(databases.empty("mariadb"))
+    script = alembic(
+        checkout, url.set(drivername="mariadb").render_as_string(hide_password=False), "upgrade", "head", "--sql"
+    )
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        for statement in filter(str.strip, re.sub("^--.*", "", script, flags=re.MULTILINE).split(";")):
+            connection.exec_driver_sql(statement)
+    assert current_revision(engine) == REVISIONS[-1]
+    command.check(config(url))  # raises where autogenerate would find something to do
+    with engine.connect() as connection:
+        collations = "SELECT DISTINCT collation_name FROM information_schema.columns WHERE table_schema = database()"
+        mine = text(f"{collations} AND table_name <> 'alembic_version' AND collation_name IS NOT NULL")
+        assert connection.scalars(mine).all() == ["utf8mb4_nopad_bin"]
+
+
+def test_a_script_for_mysql_has_its_collation(checkout: Path) -> None:
+    script = alembic(checkout, "mysql://nobody@localhost/none", "upgrade", "head", "--sql")
+    assert set(re.findall(r"COLLATE (\w+)", script)) == {"utf8mb4_0900_bin"}
 
 
 def test_no_script_is_made_that_would_leave_items_without_text_to_search_in(checkout: Path) -> None:

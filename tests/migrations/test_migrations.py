@@ -168,6 +168,26 @@ def test_a_newer_schema_is_left_alone(empty_url: str) -> None:
     store.close()
 
 
+def test_a_store_that_is_in_use_stays_usable_when_a_newer_version_migrates_it(empty_url: str) -> None:
+    url = parse_url(empty_url)
+    migrate(url, REVISIONS[-2])
+    store = container_for(empty_url).store()
+    with pytest.raises(SchemaMismatch):
+        store.check()
+    migrate(url)
+    store.check()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    store.check()
+    later = container_for(empty_url).store()
+    with pytest.raises(SchemaNewer):
+        later.check()
+    engine.dispose()
+    store.close()
+    later.close()
+
+
 def test_an_installed_package_finds_its_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     location = config(parse_url("sqlite://")).get_main_option("script_location")

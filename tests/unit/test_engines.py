@@ -47,6 +47,7 @@ def test_a_password_with_signs_of_its_own_is_read_back() -> None:
 
 NOT_A_URL = "is not a database URL, such as postgresql://user:password@host/name"
 NO_SUCH_KIND = "must begin with sqlite://, postgresql://, mysql://, mariadb:// or memory://"
+TOO_MANY = "has an @ too many: write %40 for one in a user name, a password or an option, and %2F for a /"
 NO_NAME = "must end with the name of a database, such as postgresql://user:password@host/name"
 
 
@@ -61,6 +62,12 @@ NO_NAME = "must end with the name of a database, such as postgresql://user:passw
         ("hunter2://localhost/belongings", NO_SUCH_KIND),
         ("postgresql://rick:hunter2@localhost", NO_NAME),
         ("mysql://rick:hunter2@localhost/", NO_NAME),
+        ("postgresql://rick:p@hunter2@localhost/belongings", TOO_MANY),
+        ("postgresql://rick:p@hunter2/x@localhost/belongings", TOO_MANY),
+        ("mysql://rick:p@h/hunter2?x@localhost/belongings", TOO_MANY),
+        ("mysql://ri/ck:hunter2@localhost/belongings", TOO_MANY),
+        ("mariadb://rick@hunter2:p@localhost/belongings", TOO_MANY),
+        ("postgresql://localhost/belongings?password=p@hunter2", TOO_MANY),
     ],
 )
 def test_what_is_wrong_with_an_address_is_said_without_repeating_it(written: str, message: str) -> None:

@@ -2,6 +2,7 @@
 
 import signal
 import socket
+from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from uvicorn import Server
 from entrypoints.serving import CannotServe, check_tls, find_address, listen, run
 from entrypoints.settings import Settings
 from tests.certificates import make_certificate
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "localhost", "127.1", "::1"])
@@ -84,20 +87,35 @@ def test_files_that_do_not_fit_are_one_clear_line(
     assert str(refusal.value) == said
 
 
-def test_an_interrupt_during_the_start_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def handlers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As a shell gives them to a job in the background of a script: SIGINT is ignored."""
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")  # so that it is as before in the end
+    before = {each: signal.getsignal(each) for each in SIGNALS}
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    for each, handler in before.items():
+        signal.signal(each, handler)
+
+
+@pytest.mark.usefixtures("handlers")
+def test_an_interrupt_is_remembered_from_when_it_says_that_it_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[bool] = []
 
     def start(server: Server, sockets: object) -> None:
-        signal.raise_signal(signal.SIGINT)
         seen.append(server.should_exit)
         server.started = True
 
     monkeypatch.setattr(Server, "run", start)
-    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            run(listener, Settings(), workers=1, reload=False)
-    finally:
-        for each, handler in handlers.items():
-            signal.signal(each, handler)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        run(listener, Settings(), workers=1, reload=False, announce=lambda: signal.raise_signal(signal.SIGINT))
     assert seen == [True]
+
+
+@pytest.mark.usefixtures("handlers")
+@pytest.mark.parametrize("early", SIGNALS)
+@pytest.mark.parametrize(("workers", "reload"), [(2, False), (1, True)])
+def test_a_signal_before_any_worker_starts_ends_it(early: signal.Signals, workers: int, reload: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(SystemExit) as ended:
+        run(listener, Settings(), workers=workers, reload=reload, announce=lambda: signal.raise_signal(early))
+    assert not ended.value.code

@@ -25,10 +25,11 @@ def test_everything_has_a_default() -> None:
     assert (settings.host, settings.port, settings.workers, settings.threads) == ("127.0.0.1", 8000, 1, 4)
     assert (settings.pool_wait, settings.connect_wait, settings.statement_wait) == (3.0, 3, 4)
     assert (settings.deadline, settings.queue) == (5.0, 1000)
+    assert (settings.scan_threads, settings.scan_wait) == (1, 2.0)
     assert (settings.connections, settings.requests) == (800, 500)
     assert (settings.head_wait, settings.body_wait) == (10.0, 30.0)
     assert (settings.sign_up_limit, settings.redis_url) == (None, None)
-    assert settings.password_min_length == 8
+    assert settings.password_min_length == 1
 
 
 def test_the_environment_sets(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +65,7 @@ def test_a_file_sets_what_the_environment_does_not(folder: Path, monkeypatch: py
         ("BELONGINGS_POOL_WAIT", "61.5"),
         ("BELONGINGS_CONNECT_WAIT", "0"),
         ("BELONGINGS_STATEMENT_WAIT", "1.75"),
-        ("BELONGINGS_PASSWORD_MIN_LENGTH", "7"),
+        ("BELONGINGS_PASSWORD_MIN_LENGTH", "0"),
         ("BELONGINGS_PASSWORD_MIN_LENGTH", "129"),
     ],
 )

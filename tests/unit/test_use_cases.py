@@ -180,6 +180,24 @@ def test_the_hash_of_a_changed_password_is_stored(uow: InMemoryUnitOfWork, rick:
         assert uow.users.get(rick).hashed_password == "kcirynit"
 
 
+class NoHasher:
+    """For what must not be hashed."""
+
+    def hash(self, password: str) -> str:
+        raise AssertionError
+
+    fingerprint = BackwardsHasher.fingerprint
+
+
+def test_no_password_is_hashed_for_a_user_who_is_not_there_or_not_as_expected(
+    uow: InMemoryUnitOfWork, rick: int
+) -> None:
+    with pytest.raises(UserNotFound):
+        change_user(uow, NoHasher(), rick + 1, {"password": "tinyrick"})
+    with pytest.raises(StaleVersion):
+        change_user(uow, NoHasher(), rick, {"password": "tinyrick"}, precondition=lambda _: False)
+
+
 @pytest.mark.parametrize(
     ("changes", "least", "error"),
     [

@@ -98,17 +98,15 @@ def test_what_is_shown_of_a_user_holds_no_hash() -> None:
     assert "secret" not in repr(User(email="a@b", hashed_password="secret"))
 
 
-@pytest.mark.parametrize("password", ["x" * 8, "x" * 128, " " * 8, "пароль!!", "😀" * 8, "\ttab and\n"])
-def test_a_password_of_8_to_128_characters_may_be_chosen(password: str) -> None:
+@pytest.mark.parametrize("password", ["x", "x" * 128, " ", "secret", "пароль", "😀", "\ttab and\n"])
+def test_a_password_of_1_to_128_characters_may_be_chosen(password: str) -> None:
     check_password(password)
 
 
 @pytest.mark.parametrize(
     ("password", "reason"),
     [
-        ("", "must have at least 8 characters"),
-        ("x" * 7, "must have at least 8 characters"),
-        ("😀" * 7, "must have at least 8 characters"),  # characters are counted, not bytes
+        ("", "must have at least 1 character"),
         ("x" * 129, "must have at most 128 characters"),
         ("1234567\x00", "must not contain NUL characters"),
         ("1234567\udfff", "must be valid Unicode text"),
@@ -121,7 +119,8 @@ def test_any_other_password_is_refused(password: str, reason: str) -> None:
     assert (refused.value.field, refused.value.reason) == ("password", reason)
 
 
-def test_a_longer_password_can_be_asked_for() -> None:
-    check_password("x" * 12, least=12)
+@pytest.mark.parametrize("character", ["x", "😀"])  # characters are counted, not bytes
+def test_a_longer_password_can_be_asked_for(character: str) -> None:
+    check_password(character * 12, least=12)
     with pytest.raises(InvalidValue, match="password must have at least 12 characters"):
-        check_password("x" * 11, least=12)
+        check_password(character * 11, least=12)

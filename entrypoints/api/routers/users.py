@@ -8,22 +8,23 @@ from domain.errors import EmailTaken, StaleVersion, UserNotFound
 from entrypoints.api import schemas
 from entrypoints.api.conditional import ConditionsDep
 from entrypoints.api.dependencies import PasswordHasherDep, SettingsDep, UnitOfWorkDep, UserId
-from entrypoints.api.documentation import CONDITIONAL, PAGE, QUOTA, TAGGED, TOO_MANY_REQUESTS, created, problems
+from entrypoints.api.documentation import CONDITIONAL, PAGE, QUOTA, TAG, TOO_MANY_REQUESTS, created, problems
 from entrypoints.api.idempotency_keys import IdempotencyDep
 from entrypoints.api.preferences import PreferDep
 from entrypoints.api.queries import PageQuery, UserQuery, strict_query
 from entrypoints.api.responses import created_response, item_response, json_response, page_response
 from entrypoints.api.routing import PooledRoute
+from entrypoints.api.sign_up_limit import CountPasswordChange, count_sign_up
 from service_layer import items, users
 
 router = APIRouter(prefix="/users", tags=["users"], route_class=PooledRoute)
 
 _CREATED = created("user", **QUOTA) | TOO_MANY_REQUESTS | problems(EmailTaken)
 _PAGE_OF_USER = PAGE | problems(UserNotFound)
-_CHANGED = TAGGED | problems(EmailTaken, UserNotFound, StaleVersion)
+_CHANGED = {200: {"headers": TAG | QUOTA}} | TOO_MANY_REQUESTS | problems(EmailTaken, UserNotFound, StaleVersion)
 
 
-@router.post("/", response_model=schemas.User, responses=_CREATED)
+@router.post("/", response_model=schemas.User, responses=_CREATED, dependencies=[count_sign_up])
 def create_user(
     body: schemas.UserCreate,
     uow: UnitOfWorkDep,
@@ -62,9 +63,12 @@ def update_user(
     hasher: PasswordHasherDep,
     settings: SettingsDep,
     conditions: ConditionsDep,
+    count_password_change: CountPasswordChange,
 ) -> Response:
     """Change the given fields of a user. A new address must not be anybody else's."""
     changes, least = body.changes(), settings.password_min_length
+    if "password" in changes:
+        count_password_change()
     precondition = conditions.precondition
     user = users.change_user(uow, hasher, user_id, changes, password_min_length=least, precondition=precondition)
     return item_response(user)

@@ -1,0 +1,88 @@
+"""Requests within all limits that are as costly as they can be made: none keeps a processor busy for long."""
+
+import gc
+import json
+from collections.abc import Iterator
+from time import process_time
+from unicodedata import combining
+
+import pytest
+from fastapi.testclient import TestClient
+
+from entrypoints.api.app import create_app
+from entrypoints.api.intake import LIMIT
+from tests.conftest import container_for
+
+SECONDS = 2.0
+"""Of a processor, for client and service together. None takes 0.5: this notices what grows faster than a request."""
+
+_MARKS = sorted(filter(combining, map(chr, range(0x20000))), key=combining, reverse=True)
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    gc.freeze()  # as the service does when it starts, so that what else is loaded does not count
+    with TestClient(create_app(container_for("memory://"))) as client:
+        yield client
+    gc.unfreeze()
+
+
+def filled(part: bytes, *, most: int = LIMIT) -> bytes:
+    """A JSON list of such parts, as many as fit into a body."""
+    return b"[" + b",".join([part] * min(most, (LIMIT - 1) // (len(part) + 1))) + b"]"
+
+
+def batch(description: str) -> bytes:
+    """As many items with this description as fit into a body and into a batch."""
+    return filled(json.dumps({"title": "t", "description": description}, ensure_ascii=False).encode(), most=1000)
+
+
+BODIES = {
+    "long runs of marks": (
+        "/items/batch",
+        batch("".join(_MARKS[n * len(_MARKS) // 10_000] for n in range(10_000))),
+        422,
+    ),
+    "marks that are no marks until decomposed": ("/items/batch", batch("\u0f73" * 10_000), 422),
+    "runs of 30 marks": ("/items/batch", batch(("a" + "".join(_MARKS[:: len(_MARKS) // 29])[:30]) * 300), 200),
+    "letters with three marks": ("/items/batch", batch("\u1faf" * 10_000), 200),
+    "letters that are a sentence when decomposed": ("/items/batch", batch("\ufdfa" * 10_000), 200),
+    "1,000 items of 1 KB": ("/items/batch", batch("я" * 500), 200),
+    "1,000 items with every error": ("/items/batch", filled(b'{"title":1,"price":"","owner_id":0}', most=1000), 422),
+    "half a million numbers": ("/items/batch", filled(b"1"), 422),
+    "numbers of 4,300 digits": ("/items/batch", filled(b"9" * 4300), 422),
+    "a price of a million digits": ("/items/", b'{"title":"t","price":0.' + b"3" * (LIMIT - 40) + b"}", 422),
+    "nested lists": ("/items/batch", filled(b"[" * 900 + b"]" * 900), 422),
+    "lists without an end": ("/items/batch", b"[" * LIMIT, 400),
+    "a domain of 240 letters": ("/users/", json.dumps({"email": f"a@{'ß' * 240}.co", "password": "x"}).encode(), 422),
+    "a domain of 120 labels": ("/users/", json.dumps({"email": f"a@{'ü.' * 120}co", "password": "x"}).encode(), 422),
+}
+
+
+@pytest.mark.parametrize(("path", "body", "status"), BODIES.values(), ids=BODIES)
+def test_no_body_takes_long(client: TestClient, path: str, body: bytes, status: int) -> None:
+    assert len(body) <= LIMIT
+    begun = process_time()
+    answer = client.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert process_time() - begun < SECONDS
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"q={'%' * 50_000}",
+        f"q={'a%20' * 10}",
+        "&".join(["q=a"] * 15_000),
+        "".join(f"{n}=&" for n in range(9_000)),
+        f"limit={'9' * 60_000}",
+        f"min_price={'9' * 60_000}",
+        f"sort=title&cursor={'W' * 4_000}",
+    ],
+    ids=lambda query: query[:20],
+)
+def test_no_query_takes_long(client: TestClient, query: str) -> None:
+    begun = process_time()
+    answer = client.get(f"/items/?{query}")
+    assert process_time() - begun < SECONDS
+    assert answer.status_code in (200, 422)

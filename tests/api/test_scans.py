@@ -1,0 +1,180 @@
+"""Lists that a database scans for, and what they leave to all others."""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from itertools import product
+from threading import Event
+from typing import Any, cast, get_args
+
+import pytest
+from anyio import create_task_group, run
+from httpx2 import ASGITransport, AsyncClient, Response
+from pydantic import SecretStr
+from sqlalchemy import event, insert
+
+from adapters.sql import tables
+from domain.users import User
+from entrypoints.api.app import create_app
+from entrypoints.api.cursors import cursor
+from entrypoints.api.queries import ItemQuery
+from entrypoints.container import Container, SqlContainer, build_container
+from entrypoints.settings import Settings
+from service_layer import items
+from service_layer.ports import UnitOfWork
+from service_layer.read_models import ItemFilter, ItemView, Owner, Page, PageRequest, Sort
+from service_layer.scans import SKIP_MAX, is_scan
+from tests.api.problems import expect_problem
+
+LAST: ItemView = {"title": "Towel", "description": None, "price": 2.5, "id": 7, "owner_id": None}
+
+
+@pytest.mark.parametrize(
+    ("query", "scan"),
+    [
+        ({}, False),
+        ({"sort": "-price"}, False),
+        ({"skip": SKIP_MAX}, False),
+        ({"skip": SKIP_MAX + 1}, True),
+        ({"offset": SKIP_MAX + 1}, True),
+        ({"after": 900_000}, False),
+        ({"q": "zebra"}, True),
+        ({"owner_id": 1}, False),
+        ({"owner_id": "null", "sort": "-id"}, False),
+        ({"owner_id": 1, "sort": "price"}, True),
+        ({"owner_id": 1, "title": "Towel"}, True),
+        ({"title": "Towel"}, False),
+        ({"title": "Towel", "sort": "-title"}, False),
+        ({"title": "Towel", "sort": "price"}, True),
+        ({"min_price": 1, "sort": "price"}, False),
+        ({"min_price": 1, "max_price": 2, "sort": "-price"}, False),
+        ({"min_price": 1, "sort": "price", "cursor": cursor("price", LAST)}, True),
+        ({"sort": "price", "cursor": cursor("price", LAST)}, False),
+        ({"min_price": 1}, True),
+        ({"max_price": 1, "sort": "title"}, True),
+    ],
+)
+def test_a_list_is_a_scan_unless_an_index_leads_to_its_rows(query: dict[str, Any], scan: bool) -> None:
+    wanted = ItemQuery(**query)
+    assert is_scan(wanted.page(), wanted.filter()) is scan
+    assert wanted.pool == ("scanning" if scan else None)
+
+
+MANY = 20_000
+FEW_STEPS = 10_000
+"""Of SQLite's machine: a page of 101 rows takes up to 7,000, and to pass over a quarter of all rows 20,000."""
+
+
+@pytest.fixture(scope="module")
+def steps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[PageRequest, ItemFilter], int]]:
+    """Counts what SQLite does for a list of many items: every second has a price, every third an owner, always the
+    same one, and all have the same title but for the first and the last."""
+    file = tmp_path_factory.mktemp("many") / "many.db"
+    settings = Settings(database_url=SecretStr(f"sqlite:///{file}"))
+    container = cast(SqlContainer, build_container(settings))
+    taken = 0
+
+    def count() -> None:
+        nonlocal taken
+        taken += 1
+
+    def count_steps(page: PageRequest, wanted: ItemFilter) -> int:
+        before = taken
+        container.unit_of_work().views.items(page, wanted)
+        return 100 * (taken - before)
+
+    event.listen(container.engines().reader, "connect", lambda driver, _: driver.set_progress_handler(count, 100))
+    container.store().prepare()
+    with container.unit_of_work() as uow:
+        uow.users.add(User(email="rick@example.com", hashed_password="none"))
+        uow.commit()
+    rows = [
+        {
+            "title": "Towel" if 0 < n < MANY - 1 else f"{n}",
+            "price": Decimal(n) if n % 2 else None,
+            "owner_id": None if n % 3 else 1,
+            "version": 1,
+            "search_text": "towel",
+        }
+        for n in range(MANY)
+    ]
+    with container.engines().writer.begin() as connection:
+        connection.execute(insert(tables.items), rows)
+    yield count_steps
+    container.store().close()
+
+
+FILTERS: list[dict[str, Any]] = [
+    {},
+    *({"owner": owner} for owner in (1, 2, Owner.NOBODY)),
+    *({"title": title} for title in ("Towel", "Sieve")),
+    *({"min_price": low, "max_price": high} for low, high in ((Decimal(2), Decimal("2.5")), (Decimal(2), None))),
+    {"words": ("zebra",)},
+]
+PLACES: dict[str, list[dict[str, Any]]] = {
+    "id": [{}, {"after": MANY // 2}],
+    "title": [{}, {"after": MANY // 2, "after_value": "Towel"}],
+    "price": [{}, {"after": MANY // 2, "after_value": Decimal(MANY // 2 - 1)}, {"after": MANY // 2 + 1}],
+}
+
+
+def test_what_is_no_scan_takes_few_steps_however_many_rows_there_are(
+    steps: Callable[[PageRequest, ItemFilter], int],
+) -> None:
+    quick = [
+        (PageRequest(**place), wanted)
+        for sort, filter in product(get_args(Sort), FILTERS)
+        for place in PLACES[sort.removeprefix("-")]
+        if not is_scan(PageRequest(**place), wanted := ItemFilter(sort=sort, **filter))
+    ]
+    assert len(quick) == 46
+    taken = {case: steps(*case) for case in quick}
+    assert {case: took for case, took in taken.items() if took > FEW_STEPS} == {}
+    assert steps(PageRequest(), ItemFilter(words=("zebra",))) > FEW_STEPS
+
+
+def test_however_many_searches_there_are_everything_else_is_answered(
+    container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searching, go_on = Event(), Event()
+    find = items.list_items
+
+    def list_slowly(uow: UnitOfWork, page: PageRequest, wanted: ItemFilter, *, counted: bool) -> Page[ItemView]:
+        if wanted.words or counted:
+            searching.set()
+            go_on.wait()
+        return find(uow, page, wanted, counted=counted)
+
+    monkeypatch.setattr(items, "list_items", list_slowly)
+    settings = container.settings().model_copy(update={"requests": 50, "pool_wait": 0.5})
+
+    async def main() -> list[Response]:
+        answers: list[Response] = []
+
+        async def search(client: AsyncClient, n: int) -> None:
+            headers = {"Prefer": "count=exact"} if n % 2 else {}
+            answers.append(await client.get("/items/" if n % 2 else "/items/?q=towel", headers=headers))
+
+        app = create_app(container)
+        async with (
+            app.router.lifespan_context(app),
+            AsyncClient(transport=ASGITransport(app), base_url="http://belongings", timeout=60) as client,
+        ):
+            made = (await client.post("/items/", json={"title": "Towel"})).json()
+            async with create_task_group() as group:
+                for n in range(60):
+                    group.start_soon(search, client, n)
+                while len(answers) < 59:  # all but the one that is done
+                    assert (await client.get(f"/items/{made['id']}")).json() == made
+                    assert (await client.get("/items/")).json() == [made]
+                    assert (await client.get("/health/ready")).status_code == 200
+                go_on.set()
+            assert (await client.get("/items/?q=towel")).json() == [made]
+        return answers
+
+    with container.settings.override(settings):
+        *refused, done = run(main)
+    assert searching.is_set()
+    assert done.status_code == 200
+    for answer in refused:
+        expect_problem(answer, 503, "database-unavailable")
+        assert answer.headers["Retry-After"] == "1"
