@@ -82,7 +82,8 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[PageRe
         container.unit_of_work().views.items(page, wanted)
         return 100 * (taken - before)
 
-    event.listen(container.engines().reader, "connect", lambda driver, _: driver.set_progress_handler(count, 100))
+    for engine in (container.engines().reader, container.engines().scanner):
+        event.listen(engine, "connect", lambda driver, _: driver.set_progress_handler(count, 100))
     container.store().prepare()
     with container.unit_of_work() as uow:
         uow.users.add(User(email="rick@example.com", hashed_password="none"))

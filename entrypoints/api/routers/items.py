@@ -55,7 +55,7 @@ class _OnlyPost:
         await answer(scope, receive, send)
 
 
-router.add_route("/batch", _OnlyPost(), include_in_schema=False)  # type: ignore[arg-type]  # an ASGI application may be one
+router.add_route("/items/batch", _OnlyPost(), include_in_schema=False)  # type: ignore[arg-type]  # an ASGI application may be one
 
 
 @router.get("/", response_model=list[schemas.Item], responses=PAGE, dependencies=[strict_query])

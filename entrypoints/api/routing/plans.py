@@ -163,6 +163,7 @@ def _plan(route: RouteContext) -> Plan:
             response: Response = endpoint.run(values, results)
             return response
 
+        values |= {name: results[place] for name, place in endpoint.results if name is not None and place in results}
         pool = pool_for(request.method, () if errors else choosing, values)
         answer: Response = await run_in_pool(request, pool, finish)
         return answer
