@@ -17,7 +17,7 @@ _OF_ONE_CLIENT = 64
 
 
 async def count_sign_up(request: Request) -> None:
-    """Count a request that hashes a password against the limit of its client address, whatever comes of it.
+    """Count a valid request that hashes a password against the limit of its client address, whatever comes of it.
 
     Without a limit, or where nobody counts because Redis is away, all requests pass.
 

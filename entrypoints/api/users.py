@@ -1,6 +1,6 @@
 """``/users/``"""
 
-from fastapi import Depends, Request, Response
+from fastapi import Request, Response
 
 from entrypoints.api import schemas
 from entrypoints.api.answers import answer, changed, created, listed, shown, wants_count
@@ -16,9 +16,10 @@ from service_layer import items, users
 router = router_for("users")
 
 
-@router.post("/", response_model=schemas.User, dependencies=[Depends(count_sign_up)], **creates("user", 429))
+@router.post("/", response_model=schemas.User, **creates("user", 429))
 async def create_user(body: schemas.UserCreate, request: Request) -> Response:
     """Sign somebody up. The address must be new: 400 `Email already registered` otherwise."""
+    await count_sign_up(request)
     needed = container(request)
     user = await hashing(
         request,
