@@ -157,18 +157,9 @@ _LONG_RUN = "".join(_MARKS[n * len(_MARKS) // 10_000] for n in range(10_000))
 """In the order that takes longest to sort."""
 
 
-@pytest.mark.parametrize(
-    ("description", "status"),
-    [
-        pytest.param(_LONG_RUN, 422, id="runs of 10,000 combining marks"),
-        pytest.param("\u1faf" * 10_000, 200, id="letters with three accents each"),
-    ],
-)
-def test_texts_that_are_slow_to_normalize_keep_nobody_waiting(
-    belongings: Belongings, figure: Figure, description: str, status: int
-) -> None:
+def test_texts_that_are_slow_to_normalize_keep_nobody_waiting(belongings: Belongings, figure: Figure) -> None:
     service = belongings()
-    item = json.dumps({"title": "t", "description": description}, ensure_ascii=False).encode()
+    item = json.dumps({"title": "t", "description": _LONG_RUN}, ensure_ascii=False).encode()
     batch = b"[" + b",".join([item] * ((MEBIBYTE - 2) // (len(item) + 1))) + b"]"
     with Client(base_url=service.url, timeout=60) as client, ThreadPoolExecutor(4) as attackers:
         client.post("/items/", json={"title": "Towel"}).raise_for_status()
@@ -181,7 +172,7 @@ def test_texts_that_are_slow_to_normalize_keep_nobody_waiting(
                 client.get(path).raise_for_status()
                 longest[path] = max(so_far, time.perf_counter() - begun)
     figure(", ".join(f"{path} {seconds * 1000:.0f} ms at most" for path, seconds in longest.items()))
-    assert [each.result().status_code for each in sent] == [status] * 4
+    assert [each.result().status_code for each in sent] == [422] * 4
     assert longest["/health/live"] < 1
     assert longest["/items/1"] < 2
 
