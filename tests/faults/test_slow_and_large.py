@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from unicodedata import combining
 import pytest
 from httpx2 import Client
 
+from tests.certificates import make_certificate
 from tests.faults.conftest import Belongings, Figure
 from tests.faults.latencies import percentile
 from tests.faults.raw import ENDLESS, GET, POST, connect, resident, rest, say, send
@@ -137,6 +139,23 @@ def test_who_says_nothing_makes_room_for_others(impatient: Service) -> None:
         with Client(base_url=impatient.url) as client:
             assert client.get("/health/live").status_code == 200
         assert [rest(each) for each in silent[:20]] == [b""] * 20
+
+
+def test_sockets_that_begin_no_handshake_keep_no_client_out_and_no_files_open(tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path)
+    tls = {"BELONGINGS_TLS_CERTIFICATE": str(certificate), "BELONGINGS_TLS_KEY": str(key)}
+    with (
+        Service(tmp_path, DATABASE_URL="memory://", BELONGINGS_CONNECTIONS="20", **tls) as service,
+        Client(base_url=service.url, verify=ssl.create_default_context(cafile=certificate)) as client,
+        ExitStack() as stack,
+    ):
+        once = {"Connection": "close"}
+        assert client.get("/health/live", headers=once).status_code == 200
+        idle = service.process.num_fds()
+        for _ in range(200):
+            stack.enter_context(connect(service))
+        assert client.get("/health/live", headers=once).status_code == 200
+        assert service.process.num_fds() <= idle + 25
 
 
 def test_an_answer_that_nobody_takes_is_thrown_away(impatient: Service) -> None:
