@@ -18,6 +18,7 @@ from uvicorn.supervisors import ChangeReload
 
 from entrypoints.connections import Bounds, Connection
 from entrypoints.settings import Settings, access_log
+from entrypoints.tls import TlsConfig, TlsConnection
 from entrypoints.workers import Workers
 
 _LAST_ANSWERS = 8
@@ -113,10 +114,11 @@ def run(
     bounds = Bounds(
         head_wait=settings.head_wait, body_wait=settings.body_wait, connections=settings.connections, workers=workers
     )
-    config = uvicorn.Config(
+    connection = TlsConnection if settings.tls_certificate else Connection
+    config = TlsConfig(
         "entrypoints.workers:create_app" if reload or workers > 1 else "entrypoints.api.app:create_app",
         factory=True,
-        http=cast(Any, partial(Connection, bounds=bounds, log=access_log(settings))),  # uvicorn only calls it
+        http=cast(Any, partial(connection, bounds=bounds, log=access_log(settings))),  # uvicorn only calls it
         ws="none",
         workers=workers,
         reload=reload,

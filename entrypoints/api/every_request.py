@@ -9,10 +9,13 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import Request
+from fastapi.routing import iter_route_contexts
 from fastapi.staticfiles import StaticFiles
+from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from entrypoints.api.cors import Cors
+from entrypoints.api.intake import path_within
 from entrypoints.api.problems import problem
 from entrypoints.logs import Access, AccessLog, request_id
 
@@ -139,11 +142,13 @@ def _has_left(receive: Receive) -> bool:
 
 def _template(scope: Scope) -> str:
     """The path as the route has it, with names in the place of ids."""
-    if "route_template" in scope:
-        return str(scope["route_template"])
-    route = scope.get("route")
-    if route is None and "endpoint" in scope:  # Starlette's own routes do not say which they are
-        found = scope["endpoint"]
-        named = (each for each in scope["app"].routes if getattr(each, "endpoint", getattr(each, "app", None)) is found)
-        route = next(named, None)
-    return getattr(route, "path", NOTHING_KNOWN)
+    if "route_template" not in scope and "endpoint" in scope:  # it was not the table of routes that found the route
+        endpoint, path = scope["endpoint"], path_within(scope)
+        for route in iter_route_contexts(scope["app"].routes):
+            if isinstance(route.original_route, Mount):
+                found = route.original_route.app is endpoint
+            else:
+                found = route.endpoint is endpoint and route.path_regex.match(path)
+            if found:
+                return str(route.path)
+    return str(scope.get("route_template", NOTHING_KNOWN))

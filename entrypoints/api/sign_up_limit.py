@@ -18,7 +18,7 @@ _OF_ONE_CLIENT = 64
 
 
 async def _count(request: Request) -> None:
-    """Count a request that hashes a password against the limit of its client address, whatever comes of it.
+    """Count a valid request that hashes a password against the limit of its client address, whatever comes of it.
 
     Without a limit, or where nobody counts because Redis is away, all requests pass.
 
@@ -38,16 +38,13 @@ async def _count(request: Request) -> None:
         raise HTTPException(429, "Too many sign-ups or password changes from your address", later)
 
 
-count_sign_up = Depends(_count)
-
-
-async def _password_change(request: Request) -> Callable[[], None]:
+async def _hashing_limit(request: Request) -> Callable[[], None]:
     loop = get_running_loop()
     return lambda: run_coroutine_threadsafe(_count(request), loop).result()
 
 
-CountPasswordChange = Annotated[Callable[[], None], Depends(_password_change)]
-"""Counts like ``count_sign_up`` when it is called, in the thread of an endpoint that then hashes a password."""
+HashingLimitDep = Annotated[Callable[[], None], Depends(_hashing_limit)]
+"""To be called in the thread of an endpoint before it hashes a password: counts the request, as ``_count`` does."""
 
 
 class RateLimitFields:

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from io import StringIO
 from typing import Any
 
@@ -51,7 +52,7 @@ REQUESTS: list[tuple[int, str, str, str, Any]] = [
     (405, "PUT", "/users/1", "/users/{user_id}", None),
     (405, "PUT", "/items/batch", "/items/batch", None),
     (413, "POST", "/items/", "-", {"content": "x" * 1_100_000}),
-    (415, "POST", "/items/", "/items/", {"headers": {"Content-Encoding": "gzip"}}),
+    (415, "POST", "/items/", "-", {"headers": {"Content-Encoding": "gzip"}}),
     (421, "GET", "/users/1", "-", {"headers": {"Host": "evil.example"}}),
     (422, "GET", "/users/none", "/users/{user_id}", None),
     (422, "POST", "/users/", "/users/", {"content": "{}"}),
@@ -76,7 +77,7 @@ def app() -> FastAPI:
 
 @pytest.fixture
 def client(app: FastAPI) -> Iterator[TestClient]:
-    with TestClient(app, follow_redirects=False) as client:
+    with TestClient(app, follow_redirects=False, raise_server_exceptions=False) as client:
         client.post("/items/", json={"title": "Towel"})
         yield client
 
@@ -164,7 +165,7 @@ def test_what_a_use_case_logs_carries_the_id_of_its_request(app: FastAPI) -> Non
     handler = logging.StreamHandler(StringIO())
     handler.setFormatter(JsonFormatter())
     logging.getLogger("belongings").addHandler(handler)
-    with TestClient(app, headers={"X-Request-ID": "ours"}) as client:
+    with TestClient(app, headers={"X-Request-ID": "ours"}, raise_server_exceptions=False) as client:
         client.post("/users/", json={"email": "a@example.com", "password": "wubbalubba"})
     logging.getLogger("belongings").removeHandler(handler)
     told = json.loads(handler.stream.getvalue())
@@ -239,7 +240,7 @@ def test_a_method_that_nobody_knows_is_not_repeated(client: TestClient, capsys: 
 @pytest.mark.parametrize("format", ["text", "json"])
 def test_nothing_that_was_sent_is_logged(capsys: pytest.CaptureFixture[str], format: Format) -> None:
     container = build_container(Settings(database_url=SecretStr("memory://"), log_format=format))
-    with TestClient(create_app(container)) as client:
+    with TestClient(create_app(container), raise_server_exceptions=False) as client:
         client.get("/items/marker?q=marker&marker=1", headers={"Authorization": "marker", "X-Request-ID": "mark er"})
         client.get("/marker/%0amarker")
         client.post("/users/", json={"email": "marker@example.com", "password": "marker marker"})
@@ -278,19 +279,20 @@ def test_no_address_breaks_a_line_of_text(app: FastAPI, capsys: pytest.CaptureFi
 
 def test_requests_need_not_be_logged(capsys: pytest.CaptureFixture[str]) -> None:
     container = build_container(Settings(database_url=SecretStr("memory://"), log_requests=False))
-    with TestClient(create_app(container)) as client:
+    with TestClient(create_app(container), raise_server_exceptions=False) as client:
         assert client.get("/users/1").headers["X-Request-ID"]
     assert capsys.readouterr().err == ""
 
 
 def talk(app: FastAPI, path: str, receive: Receive, method: str = "GET") -> list[Message]:
-    """What the application says to this request, without a server in between."""
+    """What the application sends to this client, without a server in between, whether or not it raises then."""
     said: list[Message] = []
 
     async def send(message: Message) -> None:
         said.append(message)
 
-    asyncio.run(app(scope(path, method), receive, send))
+    with suppress(RuntimeError):
+        asyncio.run(app(scope(path, method), receive, send))
     return said
 
 

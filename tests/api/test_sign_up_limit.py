@@ -40,10 +40,11 @@ def test_nobody_is_limited_by_default() -> None:
 
 def test_every_sign_up_tells_how_many_are_left_and_one_too_many_is_refused() -> None:
     with serving(sign_up_limit="3/hour") as client:
-        answers = [sign_up(client), sign_up(client, email="nonsense"), sign_up(client)]
+        taken = {"email": "rick@example.com"}
+        answers = [sign_up(client, **taken), sign_up(client, **taken), sign_up(client)]
         refused = sign_up(client)
         assert len(client.get("/users/").json()) == 2
-    assert [each.status_code for each in answers] == [200, 422, 200]
+    assert [each.status_code for each in answers] == [200, 400, 200]
     for left, answer in zip((2, 1, 0, 0), [*answers, refused], strict=True):
         assert answer.headers["RateLimit-Policy"] == '"sign-ups";q=3;w=3600'
         name, remaining, seconds = answer.headers["RateLimit"].split(";")
@@ -65,6 +66,14 @@ def test_a_change_of_a_password_counts_as_a_sign_up_does() -> None:
     for answer in refused:
         expect_problem(answer, 429)
         assert answer.headers["Retry-After"] == answer.headers["RateLimit"].partition("t=")[2]
+
+
+def test_what_is_not_valid_and_so_never_hashed_is_not_counted() -> None:
+    with serving(sign_up_limit="1/hour") as client:
+        for _ in range(3):
+            answer = sign_up(client, email="nonsense")
+            assert (answer.status_code, "RateLimit" in answer.headers) == (422, False)
+        assert sign_up(client).status_code == 200
 
 
 def test_nothing_else_is_counted() -> None:

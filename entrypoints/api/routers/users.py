@@ -14,7 +14,7 @@ from entrypoints.api.preferences import PreferDep
 from entrypoints.api.queries import PageQuery, UserQuery, strict_query
 from entrypoints.api.responses import created_response, item_response, json_response, page_response
 from entrypoints.api.routing import PooledRoute
-from entrypoints.api.sign_up_limit import CountPasswordChange, count_sign_up
+from entrypoints.api.sign_up_limit import HashingLimitDep
 from service_layer import items, users
 
 router = APIRouter(prefix="/users", tags=["users"], route_class=PooledRoute)
@@ -24,16 +24,18 @@ _PAGE_OF_USER = PAGE | problems(UserNotFound)
 _CHANGED = {200: {"headers": TAG | QUOTA}} | TOO_MANY_REQUESTS | problems(EmailTaken, UserNotFound, StaleVersion)
 
 
-@router.post("/", response_model=schemas.User, responses=_CREATED, dependencies=[count_sign_up])
+@router.post("/", response_model=schemas.User, responses=_CREATED)
 def create_user(
     body: schemas.UserCreate,
     uow: UnitOfWorkDep,
     hasher: PasswordHasherDep,
     settings: SettingsDep,
+    limit_hashing: HashingLimitDep,
     idempotency: IdempotencyDep,
     request: Request,
 ) -> Response:
     """Sign up a user. The address must be new: 400 `Email already registered` otherwise."""
+    limit_hashing()
     fields, least = body.model_dump(), settings.password_min_length
     attempt = idempotency({"email": body.email})
     user = users.create_user(uow, hasher, **fields, password_min_length=least, attempt=attempt)
@@ -63,12 +65,12 @@ def update_user(
     hasher: PasswordHasherDep,
     settings: SettingsDep,
     conditions: ConditionsDep,
-    count_password_change: CountPasswordChange,
+    limit_hashing: HashingLimitDep,
 ) -> Response:
     """Change the given fields of a user. A new address must not be anybody else's."""
     changes, least = body.changes(), settings.password_min_length
     if "password" in changes:
-        count_password_change()
+        limit_hashing()
     precondition = conditions.precondition
     user = users.change_user(uow, hasher, user_id, changes, password_min_length=least, precondition=precondition)
     return item_response(user)
