@@ -71,6 +71,9 @@ class InMemoryStore:
     def check(self) -> None:
         pass
 
+    def purge(self) -> bool:
+        return False
+
     def close(self) -> None:
         pass
 

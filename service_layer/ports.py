@@ -291,5 +291,13 @@ class Store(Protocol):
         :raises StorageUnavailable: it cannot be reached.
         """
 
+    def purge(self) -> bool:
+        """Spend a few hundredths of a second on deleting what was removed and only hidden; whether to go on.
+
+        Nobody notices it but by the room that becomes free. A purge that is interrupted goes on with the next call.
+
+        :raises StorageUnavailable: it cannot be reached; nothing was deleted.
+        """
+
     def close(self) -> None:
         """Give everything back; not to be used any more."""

@@ -133,6 +133,10 @@ def _contents(connection: sqlite3.Connection) -> Contents:
         (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         (users,) = connection.execute("SELECT count(*) FROM users").fetchone()
         (items,) = connection.execute("SELECT count(*) FROM items").fetchone()
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'removed_users'").fetchone():
+            users -= connection.execute("SELECT count(*) FROM removed_users").fetchone()[0]
+            theirs = "SELECT count(*) FROM items WHERE owner_id IN (SELECT user_id FROM removed_users)"
+            items -= connection.execute(theirs).fetchone()[0]
     except (sqlite3.OperationalError, TypeError) as error:
         raise BackupFailed("it is not a database of this service") from error
     return Contents(revision, users, items)

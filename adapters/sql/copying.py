@@ -13,14 +13,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from hashlib import blake2b
+from typing import Any
 
-from sqlalchemy import URL, Connection, RowMapping, Table, false, func, insert, or_, select
+from sqlalchemy import URL, Connection, RowMapping, Select, Table, false, func, insert, or_, select
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from adapters.sql.errors import first_line
 from adapters.sql.examining import dangling
 from adapters.sql.id_sequences import continue_after, last_id
 from adapters.sql.long_transactions import snapshot, sole_writer
+from adapters.sql.removals import is_there
 from adapters.sql.tables import lasting_tables
 from domain.errors import BelongingsError, SchemaMismatch, StorageUnavailable
 
@@ -42,7 +44,8 @@ class CannotCopy(BelongingsError):
 def copy(source: URL, target: URL, progress: Progress) -> dict[str, int]:
     """Copy all users and items as they are, with their ids and versions; how many rows each table has.
 
-    Receipts are left behind: they are for clients that ask again within a day, and no user or item needs them.
+    Receipts are left behind: they are for clients that ask again within a day, and no user or item needs them. So are
+    removed users whose items are not all deleted yet.
     A target without a schema is migrated. When this returns, both sides had as many rows with the same
     digest over all of them, and the target will give no id that either of the two ever gave.
 
@@ -67,8 +70,9 @@ def copy(source: URL, target: URL, progress: Progress) -> dict[str, int]:
 
 
 def _copy_table(given: Connection, taken: Connection, table: Table, progress: Progress) -> int:
-    sent = _go_through(given, table, partial(progress, f"copying {table.name}"), partial(taken.execute, insert(table)))
-    kept = _go_through(taken, table, partial(progress, f"checking {table.name}"))
+    rows, store = select(table).where(is_there(table)), partial(taken.execute, insert(table))
+    sent = _go_through(given, rows, partial(progress, f"copying {table.name}"), store)
+    kept = _go_through(taken, select(table), partial(progress, f"checking {table.name}"))
     if sent != kept:
         raise CannotCopy(f"the {table.name} differ: {sent[0]} ({sent[1]}) were sent, {kept[0]} ({kept[1]}) are kept")
     return sent[0]
@@ -76,23 +80,24 @@ def _copy_table(given: Connection, taken: Connection, table: Table, progress: Pr
 
 def _go_through(
     connection: Connection,
-    table: Table,
+    rows: Select[Any],
     progress: Callable[[int, int], object],
     each: Callable[[Sequence[RowMapping]], object] = len,
 ) -> tuple[int, str]:
     """Call ``each`` with every batch, in id order; return how many rows there are, and their digest."""
-    total = connection.scalar(select(func.count()).select_from(table)) or 0
-    rows, last, digest = 0, 0, blake2b(digest_size=16)
-    page = select(table).order_by(table.c.id).limit(_BATCH)
-    while batch := connection.execute(page.where(table.c.id > last)).mappings().all():
+    id = rows.selected_columns.id
+    total = connection.scalar(select(func.count()).select_from(rows.subquery())) or 0
+    count, last, digest = 0, 0, blake2b(digest_size=16)
+    page = rows.order_by(id).limit(_BATCH)
+    while batch := connection.execute(page.where(id > last)).mappings().all():
         each(batch)
         for row in batch:
             digest.update(repr(tuple(row.values())).encode())
-        rows, last = rows + len(batch), batch[-1]["id"]
-        progress(rows, total)
-    if rows != total:
-        raise CannotCopy(f"{total} {table.name} were counted, but {rows} found; {_WHICH}")
-    return rows, digest.hexdigest()
+        count, last = count + len(batch), batch[-1]["id"]
+        progress(count, total)
+    if count != total:
+        raise CannotCopy(f"{total} rows were counted, but {count} found; {_WHICH}")
+    return count, digest.hexdigest()
 
 
 @contextmanager

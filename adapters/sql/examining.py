@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import NullType, TypeDecorator
 
+from adapters.sql.removals import is_there
 from adapters.sql.tables import ENTITIES
 from domain.errors import InvalidValue
 
@@ -44,13 +45,14 @@ def examine(
     connection: Connection, table: Table, which: ColumnElement[bool], *, limit: int | None = None, lock: bool = False
 ) -> tuple[list[Fault], int | None]:
     """The faults of some rows in id order, and the id of the last row; None where there are no such rows.
+    Those that are hidden, since their user was removed, are left out.
 
     Each statement sees one moment, so a user who is deleted meanwhile leaves no fault.
 
     :param lock: keep the rows as they are until the transaction ends.
     """
     columns = [type_coerce(column, NullType()).label(column.name) for column in table.c]  # as the driver has them
-    statement = select(*columns, *dangling(table)).where(which).order_by(table.c.id).limit(limit)
+    statement = select(*columns, *dangling(table)).where(which, is_there(table)).order_by(table.c.id).limit(limit)
     rows = connection.execute(statement.with_for_update() if lock else statement).mappings().all()
     faults = [fault for row in rows for fault in _faults(table, row, connection.dialect)]
     return faults, rows[-1]["id"] if rows else None

@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from adapters.sql.item_filters import CENTS, ID, INDEXES, OWNER, TITLE, WANTED, Column, filters
+from adapters.sql.removals import count_of_kept, is_kept
 from adapters.sql.statements import AFTER, item_columns, limited
 from adapters.sql.tables import items
 from service_layer.read_models import Sort
@@ -31,7 +32,9 @@ Page = Select[Any] | CompoundSelect[Any]
 
 def count_of_items(dialect: str, asked: Collection[str]) -> Select[Any]:
     """One row of one number."""
-    return select(func.count()).select_from(items).where(*filters(asked, dialect).values())
+    if not asked:
+        return count_of_kept(items.c.owner_id)
+    return select(func.count()).select_from(items).where(*filters(asked, dialect).values(), is_kept(OWNER))
 
 
 def page_of_items(dialect: str, sort: Sort, asked: Collection[str]) -> Page:
@@ -151,7 +154,7 @@ class _Lists:
         statement = select(*item_columns(items)).order_by(*self._sorted(*order))
         if index_of is not None and conditions.keys() <= INDEXES[index_of][1]:  # MariaDB may sort all of them instead
             statement = statement.with_hint(items, f"FORCE INDEX ({INDEXES[index_of][0]})", "mysql")
-        return statement.where(*(condition for name, condition in conditions.items() if name != but))
+        return statement.where(*(each for name, each in conditions.items() if name != but), is_kept(OWNER))
 
     def _behind_id(self) -> list[ColumnElement[bool]]:
         return [self._behind(ID, AFTER)] if "after" in self.asked else []

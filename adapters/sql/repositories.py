@@ -11,10 +11,12 @@ from sqlalchemy.orm.util import identity_key
 
 from adapters.sql.driver import Query, execute, query, wrapped
 from adapters.sql.errors import in_domain_terms
-from adapters.sql.tables import items, users
-from domain.errors import EmailTaken, ItemNotFound, UserNotFound
+from adapters.sql.removals import has_many_items, is_kept, mark_removed
+from adapters.sql.tables import REMOVED, items, users
+from domain.errors import EmailTaken, ItemNotFound, StaleVersion, UserNotFound
 from domain.items import Item
 from domain.users import User
+from service_layer.read_models import stored_id
 
 
 def _given(column: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -30,7 +32,11 @@ def _insert_where(table: Table, condition: ColumnElement[bool]) -> Insert:
 _ADD_USER = _insert_where(users, ~exists().where(users.c.email_key == _given(users.c.email_key)))
 _OWNER = _given(items.c.owner_id)
 # Locked as by the foreign key, but refused without it: PostgreSQL would take nothing more in this transaction.
-_THE_OWNER = select(users.c.id).where(users.c.id == _OWNER).with_for_update(read=True, key_share=True)
+_THE_OWNER = (
+    select(users.c.id)
+    .where(users.c.id == _OWNER, users.c.version != REMOVED)
+    .with_for_update(read=True, key_share=True)
+)
 _ADD_ITEM = _insert_where(items, or_(_OWNER.is_(None), _THE_OWNER.exists()))
 
 
@@ -84,13 +90,18 @@ def _inserted(session: Session, statement: Insert, entity: User | Item) -> bool:
 
 Entity = TypeVar("Entity", User, Item)
 
+_IS_KEPT: dict[type[User | Item], ColumnElement[bool]] = {
+    User: users.c.version != REMOVED,  # in the row that is locked: whoever waits for it sees what became of it
+    Item: is_kept(items.c.owner_id),
+}
+
 
 def _locked(session: Session, kind: type[Entity], id: int) -> Entity | None:
     """The entity as the database has it now, or as it is held already; its row is locked until the transaction ends.
 
     Who has it locked is waited for. SQLite locks no rows: there the transaction is the only one that writes.
     """
-    row = select(kind).where(class_mapper(kind).primary_key[0] == id).with_for_update()
+    row = select(kind).where(class_mapper(kind).primary_key[0] == id, _IS_KEPT[kind]).with_for_update()
     return session.scalar(row) or session.identity_map.get(identity_key(kind, id))
 
 
@@ -119,13 +130,25 @@ class SqlAlchemyUserRepository:
         with in_domain_terms():
             held = {entity.id: entity for entity in self._session if isinstance(entity, Item)}
             there = self._still_there(held)
-            self._session.delete(user)
-            self._session.flush()
+            if has_many_items(self._session, stored_id(user)):
+                self._mark_removed(user)
+            else:
+                self._session.delete(user)
+                self._session.flush()
             for id in there - self._still_there(held):
                 self._session.expunge(held[id])  # the database has removed it too
 
+    def _mark_removed(self, user: User) -> None:
+        if user in self._session:
+            self._session.expunge(user)
+        self._session.flush()
+        if not mark_removed(self._session, stored_id(user), user.version):
+            raise StaleVersion
+
     def _still_there(self, held: Collection[int | None]) -> set[int]:
-        return set(self._session.scalars(select(items.c.id).where(items.c.id.in_(held)))) if held else set()
+        if not held:
+            return set()
+        return set(self._session.scalars(select(items.c.id).where(items.c.id.in_(held), _IS_KEPT[Item])))
 
 
 class SqlAlchemyItemRepository:
@@ -152,7 +175,7 @@ class SqlAlchemyItemRepository:
     def owned_by(self, user_id: int, limit: int, *, locked: bool = False) -> Sequence[Item]:
         with in_domain_terms():
             self._session.flush()
-            owned = select(Item).where(items.c.owner_id == user_id).order_by(items.c.id).limit(limit)
+            owned = select(Item).where(items.c.owner_id == user_id, _IS_KEPT[Item]).order_by(items.c.id).limit(limit)
             if locked:  # MariaDB locks what it looks at, which may be everybody's by another index
                 owned = owned.with_for_update().with_hint(items, "FORCE INDEX (ix_items_owner_id_id)", "mysql")
             found = self._session.scalars(owned).all()

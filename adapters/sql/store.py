@@ -13,6 +13,7 @@ from adapters.sql.errors import first_line, in_domain_terms
 from adapters.sql.pool import FairQueuePool
 from adapters.sql.process_lock import ProcessLock, needs_one_process
 from adapters.sql.reader import again_if_disconnected
+from adapters.sql.removals import FIRST_MARK, purge_step
 from adapters.sql.schema import current_revision, expect_current
 from adapters.sql.sessions import Sessions
 from domain.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
@@ -96,6 +97,14 @@ class SqlStore:
             if not self._was_current:
                 raise
         self._was_current = True
+
+    def purge(self) -> bool:
+        with in_domain_terms():
+            with self._engines.reader.connect() as connection:
+                if connection.scalar(FIRST_MARK) is None:
+                    return False
+            with self._sessions.new() as session:
+                return purge_step(session)
 
     def close(self) -> None:
         self._engines.close()

@@ -1,10 +1,25 @@
 """The tables, and how the domain's classes map to them."""
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, UniqueConstraint, event
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    UniqueConstraint,
+    event,
+    select,
+)
 from sqlalchemy.orm import class_mapper, registry
+from sqlalchemy.orm.attributes import get_history
 from sqlalchemy.orm.exc import UnmappedClassError
 
 from adapters.sql.types import Cents, ExactString, ExactText, Id
+from domain.errors import UserNotFound
 from domain.items import DESCRIPTION_MAX_LENGTH, TITLE_MAX_LENGTH, Item
 from domain.users import EMAIL_MAX_LENGTH, User
 
@@ -47,6 +62,15 @@ items = Table(
     sqlite_autoincrement=True,
 )
 
+REMOVED = 0
+"""The version of a user who is removed, but still has a row for the items that are not deleted yet."""
+
+removed_users = Table(
+    "removed_users",
+    metadata,
+    Column("user_id", Id, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+)
+
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
@@ -58,8 +82,8 @@ idempotency_keys = Table(
 
 
 def lasting_tables() -> list[Table]:
-    """All but what is forgotten after a day; each after those that its foreign keys lead to."""
-    return [table for table in metadata.sorted_tables if table is not idempotency_keys]
+    """All but what is forgotten after a day or purged; each after those that its foreign keys lead to."""
+    return [table for table in metadata.sorted_tables if table not in (idempotency_keys, removed_users)]
 
 
 ENTITIES: dict[Table, type[User | Item]] = {users: User, items: Item}
@@ -75,7 +99,17 @@ def map_domain() -> None:
         for table, kind in ENTITIES.items():
             mapping.map_imperatively(kind, table, version_id_col=table.c.version)
             event.listen(kind, "before_update", _check)
+        event.listen(Item, "after_update", _check_owner)
 
 
 def _check(_mapper: object, _connection: object, entity: User | Item) -> None:
     entity.check()
+
+
+def _check_owner(_mapper: object, connection: Connection, item: Item) -> None:
+    """Refuse a new owner who is removed: the foreign key, which has locked the row by now, finds it all the same."""
+    if item.owner_id is None or not get_history(item, "owner_id").has_changes():
+        return
+    owner = select(users.c.version).where(users.c.id == item.owner_id)
+    if connection.scalar(owner) == REMOVED:
+        raise UserNotFound

@@ -40,7 +40,9 @@ class SqlAlchemyViews:
         self._scanner = Reader(scanner)
         statements = statements_for(self._dialect)
         self._item = self._reader.query(statements.item)
+        self._quick_item = self._reader.query(statements.quick_item)
         self._items = self._reader.query(statements.items)
+        self._quick_items = self._reader.query(statements.quick_items)
         self._user = self._reader.query(statements.user)
         self._users = self._reader.query(statements.users)
         self._kept = lru_cache(_KEPT)(self._compiled)
@@ -66,13 +68,14 @@ class SqlAlchemyViews:
         return _number(self._scanner.rows(self._kept(count_of_users, tuple(asked)), **asked))
 
     def item(self, item_id: int) -> ItemView | None:
-        rows = self._reader.rows(self._item, item=item_id)
+        rows = self._reader.rows(self._quick_item, item=item_id) or self._reader.rows(self._item, item=item_id)
         return _items(rows)[0] if rows else None
 
     def items(self, page: PageRequest, wanted: ItemFilter = ALL_ITEMS) -> Page[ItemView]:
         reader = self._scanner if is_scan(page, wanted) else self._reader
         if wanted == ALL_ITEMS:
-            rows = reader.rows(self._items, **parameters.of_page(page))
+            asked = parameters.of_page(page)
+            rows = reader.rows(self._quick_items, **asked) or reader.rows(self._items, **asked)
         else:
             sort, place = parameters.by_id_if_so(wanted, page)
             asked = parameters.of_items(wanted, self._dialect) | parameters.of_sorted_page(place, sort)

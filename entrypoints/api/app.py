@@ -25,6 +25,7 @@ from entrypoints.api.lanes import Lanes, Patience
 from entrypoints.api.metrics import Metrics
 from entrypoints.api.no_route import NoRoute
 from entrypoints.api.problems import add_problem_handlers
+from entrypoints.api.purging import purging
 from entrypoints.api.routers import health, items, users
 from entrypoints.api.routing import RouteTable
 from entrypoints.api.sign_up_limit import RateLimitFields
@@ -126,6 +127,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
                 raise
             # somebody else may mend it while we run; until then /health/ready tells
             logger.warning("not ready: %s", getattr(error, "reason", error))
+        await open.enter_async_context(purging(store, lanes.writing))
         if app.state.metrics:
             await open.enter_async_context(app.state.metrics.watching(store, lanes))
         yield

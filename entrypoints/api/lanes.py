@@ -22,6 +22,9 @@ Result = TypeVar("Result")
 _GROUP_MAX = 32
 """Jobs at most that are done together: more of them make each wait longer than they save."""
 
+_GROUP_SECONDS = 0.1
+"""Seconds of work after which a group is committed, however few they are: all of them wait for its end."""
+
 _WORK_ENDS_AT = 0.9
 """The part of a deadline after which the work itself gives up, so that it can still say what came of it."""
 
@@ -211,9 +214,12 @@ class Lane:
 
     def _from(self, first: _Job[Any]) -> Iterator[_Job[Any]]:
         """This one and those that wait behind it, as many as may be done together."""
+        until = monotonic() + _GROUP_SECONDS
         yield first
         with suppress(Empty):
             for _ in range(_GROUP_MAX - 1):
+                if monotonic() > until:
+                    return
                 job = self._jobs.get_nowait()
                 if job is None:  # it is what ends a thread
                     self._jobs.put(None)

@@ -12,6 +12,7 @@ from httpx2 import ASGITransport, AsyncClient
 
 from domain.errors import OutcomeUnknown, StorageUnavailable
 from domain.items import Item
+from entrypoints.api import lanes
 from entrypoints.api.app import create_app
 from entrypoints.api.lanes import Lane, Patience
 from entrypoints.container import Container, build_container
@@ -297,6 +298,37 @@ def test_what_waits_is_done_together_and_nobody_is_told_before_it_is_kept(kept: 
     run(main)
     assert seen in ([["first"]], [[]])  # the first was alone when it began
     assert told == ["first", *(["second", ZeroDivisionError, "fourth"] if kept else [StorageUnavailable] * 3)]
+
+
+def test_what_takes_long_is_not_done_together_with_everything_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "_GROUP_SECONDS", 0.0)
+    blocked, go_on = Event(), Event()
+    blocks = 0
+
+    @contextmanager
+    def group_commit() -> Iterator[None]:
+        nonlocal blocks
+        blocks += 1
+        yield
+
+    def block() -> None:
+        blocked.set()
+        go_on.wait()
+
+    async def main() -> None:
+        lane = Lane("test", 1, PATIENT, group_commit=group_commit)
+        async with create_task_group() as group:
+            group.start_soon(lane.run, block)
+            while not blocked.is_set():
+                await sleep(0.001)
+            for _ in range(5):
+                group.start_soon(lane.run, Event().wait, 0.001)
+            while lane.waiting < 5:
+                await sleep(0.001)
+            go_on.set()
+
+    run(main)
+    assert blocks == 4  # the last one has nobody behind it
 
 
 @pytest.mark.parametrize("begins", [True, False])

@@ -89,6 +89,14 @@ def test_a_backup_holds_everything_and_can_be_restored(folder: Path) -> None:
     assert count("copy.db") == ITEMS
 
 
+def test_a_backup_of_a_user_who_is_removed_does_not_show_them_again() -> None:
+    change("belongings.db", "INSERT INTO removed_users VALUES (1)")
+    assert belongings("backup", "copy.db").stdout.startswith("Backed up 0 users and 0 items at revision")
+    assert belongings("restore", "copy.db").stdout.startswith("Restored 0 users and 0 items at revision")
+    with closing(connect(Path("belongings.db"))) as database:
+        assert database.execute("SELECT user_id FROM removed_users").fetchall() == [(1,)]
+
+
 def test_a_database_that_was_lost_can_be_restored(folder: Path) -> None:
     belongings("backup", "copy.db")
     Path("belongings.db").unlink()

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import Connection, NullPool, create_engine, delete, func, insert, select, text
+from sqlalchemy import Connection, NullPool, create_engine, delete, func, insert, select, text, update
+from sqlalchemy.orm import Session
 from typer.testing import CliRunner, Result
 
 from adapters.sql import copying
 from adapters.sql.engines import Limits, create_engines, parse_url
 from adapters.sql.migrations import migrate
+from adapters.sql.removals import mark_removed
 from adapters.sql.schema import REVISIONS
 from adapters.sql.sessions import Sessions
 from adapters.sql.tables import idempotency_keys, items, lasting_tables, map_domain, metadata, users
@@ -144,8 +146,8 @@ def test_everything_arrives_as_it_was_and_ids_go_on_behind_it(
     assert add(target) == (USERS + 1, ITEMS + 1)  # the last ids that the source gave are not there any more
 
 
-def test_every_table_can_be_copied_and_all_are_but_that_of_receipts() -> None:
-    assert {table.name for table in lasting_tables()} == metadata.tables.keys() - {"idempotency_keys"}
+def test_every_table_can_be_copied_and_all_are_but_those_of_receipts_and_removals() -> None:
+    assert {table.name for table in lasting_tables()} == metadata.tables.keys() - {"idempotency_keys", "removed_users"}
     assert [table.name for table in lasting_tables() if [*table.primary_key] != [table.c.get("id")]] == []
 
 
@@ -156,6 +158,19 @@ def test_receipts_are_left_behind(databases: Databases, empty_url: str) -> None:
     target = databases.empty("sqlite")
     assert copy(empty_url, target).exit_code == 0
     assert on(target, lambda connection: connection.scalar(select(func.count()).select_from(idempotency_keys))) == 0
+
+
+def test_who_is_removed_is_left_behind_with_the_items_that_are_not_deleted_yet(
+    databases: Databases, empty_url: str
+) -> None:
+    migrate(parse_url(empty_url))
+    add(empty_url)
+    on(empty_url, lambda connection: connection.execute(update(items).values(owner_id=1)))
+    on(empty_url, lambda connection: mark_removed(Session(connection), 1, 1))
+    add(empty_url)
+    target = databases.empty("sqlite")
+    assert copy(empty_url, target).stdout == "Copied 1 users and 1 items; counts and checksums agree\n"
+    assert [row[0] for row in rows(target)] == [2, 2]
 
 
 def test_ids_that_the_target_gave_do_not_come_back_either(filled: Callable[[str], str], empty_url: str) -> None:

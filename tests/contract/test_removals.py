@@ -1,0 +1,214 @@
+"""Users who are removed before their many items are deleted, on every adapter: nobody can tell."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import func, select
+
+from adapters.sql import removals, repositories
+from adapters.sql.tables import items, removed_users, users
+from domain.errors import StaleVersion, UserNotFound
+from domain.items import Item
+from entrypoints.container import Container, SqlContainer
+from service_layer.read_models import ItemFilter, PageRequest, Sort, UserFilter
+from service_layer.users import read_user, remove_user
+from tests.conftest import Databases
+from tests.contract.stored import Units, stored_item, stored_user
+from tests.contract.test_model import run
+from tests.contract.test_waiting import WITH_USER, Act, after
+from tests.contract.test_waiting import remove_user as remove
+from tests.databases import SQL
+
+ITEMS = 250
+SORTS: list[Sort] = ["id", "-id", "title", "-title", "price", "-price"]
+
+
+@pytest.fixture
+def all_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is removed is marked first, even without any items."""
+    monkeypatch.setattr(repositories, "has_many_items", lambda *_: True)
+
+
+@pytest.fixture
+def in_small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has more than five items is marked first, and a step of a purge is as small as it can be."""
+    monkeypatch.setattr(removals, "AT_ONCE", 5)
+    monkeypatch.setattr(removals, "_STEP", 0.0)
+
+
+def rich_user(units: Units, count: int = ITEMS) -> int:
+    """A user with so many items."""
+    user_id = stored_user(units)
+    with units() as uow:
+        for n in range(count):
+            price = [None, Decimal(1), Decimal(2)][n % 3]
+            uow.items.add(Item(title=f"Towel {n % 3}", price=price, owner_id=user_id))
+        uow.commit()
+    return user_id
+
+
+def shown(units: Units) -> list[object]:
+    """Everything that lists and counts say."""
+    views, page = units().views, PageRequest(limit=3)
+    filters = [
+        ItemFilter(),
+        ItemFilter(words=("owel",)),
+        ItemFilter(title="Towel 1"),
+        ItemFilter(min_price=Decimal(0)),
+    ]
+    wanted = [replace(each, sort=sort) for each in filters for sort in SORTS]
+    people = [UserFilter(), UserFilter(is_active=True), UserFilter(email="a@example.com")]
+    return [
+        [(views.items(page, each), views.count_items(each)) for each in wanted],
+        [(views.users(page, each), views.count_users(each)) for each in people],
+    ]
+
+
+def purged(container: Container) -> int:
+    """How many steps it took until there was nothing to purge any more."""
+    steps = 0
+    while container.store().purge():
+        steps += 1
+    return steps
+
+
+def rows(container: SqlContainer) -> list[int]:
+    """How many marks, users and items the tables have."""
+    with container.engines().reader.connect() as connection:
+        return [
+            connection.scalar(select(func.count()).select_from(table)) or 0 for table in (removed_users, users, items)
+        ]
+
+
+@pytest.mark.usefixtures("in_small_steps")
+def test_a_removed_user_is_gone_at_once_with_all_items_and_stays_so_while_they_are_purged(container: Container) -> None:
+    units = container.unit_of_work
+    rich = rich_user(units, 30)
+    poor = stored_user(units, "b@example.com")
+    stored_item(units, title="Towel 1", owner_id=poor)
+    stored_item(units)
+    views = units().views
+    *theirs, first, second = views.items(PageRequest()).rows
+    remove_user(units(), rich)
+    assert views.items(PageRequest()).rows == [first, second]
+    assert views.users(PageRequest()).rows == [read_user(units(), poor)]
+    assert [views.item(item["id"]) for item in theirs] == [None] * 30
+    assert (views.user(rich), views.user_items(rich, PageRequest())) == (None, None)
+    assert (views.count_users(), views.count_items(), views.count_items(ItemFilter(owner=rich))) == (1, 2, 0)
+    before = shown(units)
+    purged(container)
+    assert shown(units) == before
+
+
+@pytest.mark.usefixtures("all_marked")
+def test_the_address_of_a_removed_user_is_free_at_once_and_the_id_does_not_come_back(container: Container) -> None:
+    units = container.unit_of_work
+    first = rich_user(units, 3)
+    remove_user(units(), first)
+    second = stored_user(units)
+    assert second > first
+    purged(container)
+    assert read_user(units(), second)["items"] == []
+    with pytest.raises(UserNotFound):
+        remove_user(units(), first)
+
+
+@pytest.mark.usefixtures("all_marked")
+@pytest.mark.parametrize("act", WITH_USER)
+def test_who_waits_for_a_user_who_is_marked_as_removed_is_told_that_they_are_gone(
+    unit_of_work: Units, act: Act
+) -> None:
+    user, item = rich_user(unit_of_work, 1), stored_item(unit_of_work)
+    assert after(unit_of_work, remove, act, user, item) is UserNotFound
+
+
+@pytest.mark.usefixtures("all_marked")
+@pytest.mark.parametrize("act", WITH_USER)
+def test_nothing_can_be_done_with_a_user_who_is_marked_as_removed(unit_of_work: Units, act: Act) -> None:
+    user, item = rich_user(unit_of_work, 1), stored_item(unit_of_work)
+    remove_user(unit_of_work(), user)
+
+    def attempt() -> None:
+        with unit_of_work() as uow:
+            act(uow, user, item)
+            uow.commit()
+
+    with pytest.raises(UserNotFound):
+        attempt()
+    assert unit_of_work().views.count_items() == 1
+
+
+@pytest.mark.usefixtures("all_marked")
+def test_a_removal_that_is_not_committed_or_comes_too_late_marks_nobody(unit_of_work: Units) -> None:
+    user_id = rich_user(unit_of_work, 1)
+    with unit_of_work() as uow:
+        uow.users.remove(uow.users.get(user_id))
+        assert (uow.items.owned_by(user_id, 10), uow.views.count_items()) == ([], 1)
+    assert len(read_user(unit_of_work(), user_id)["items"]) == 1
+    with unit_of_work() as slow:
+        user = slow.users.get(user_id)
+        slow.commit()
+        with unit_of_work() as quick:
+            quick.users.get(user_id).is_active = False
+            quick.commit()
+        with pytest.raises(StaleVersion):
+            slow.users.remove(user)
+    assert read_user(unit_of_work(), user_id)["is_active"] is False
+
+
+@pytest.mark.usefixtures("all_marked")
+def test_a_precondition_on_a_user_with_many_items_is_heeded(unit_of_work: Units) -> None:
+    user_id = rich_user(unit_of_work, 2)
+    seen = read_user(unit_of_work(), user_id)
+    stored_item(unit_of_work, owner_id=user_id)
+    with pytest.raises(StaleVersion):
+        remove_user(unit_of_work(), user_id, precondition=seen.__eq__)
+    remove_user(unit_of_work(), user_id, precondition=read_user(unit_of_work(), user_id).__eq__)
+    assert unit_of_work().views.count_items() == 0
+
+
+@pytest.mark.usefixtures("in_small_steps")
+@pytest.mark.parametrize("container", SQL, indirect=True)
+def test_a_purge_goes_on_where_the_last_one_stopped_and_leaves_no_rows(container: SqlContainer) -> None:
+    units = container.unit_of_work
+    rich = rich_user(units)
+    stored_item(units, owner_id=stored_user(units, "b@example.com"))
+    remove_user(units(), rich)
+    assert rows(container) == [1, 2, ITEMS + 1]
+    assert container.store().purge()
+    assert 1 < rows(container)[2] < ITEMS + 1
+    assert purged(container) > 1
+    assert rows(container) == [0, 1, 1]
+
+
+@pytest.mark.usefixtures("in_small_steps")
+@pytest.mark.parametrize("container", ["postgresql", "mariadb"], indirect=True)
+def test_of_two_who_purge_at_once_one_has_nothing_to_do(container: SqlContainer) -> None:
+    rich = rich_user(container.unit_of_work, 10)
+    remove_user(container.unit_of_work(), rich)
+    with container.sessions().new() as session:
+        assert session.scalar(removals.FIRST_MARK.with_for_update()) == rich
+        assert not container.store().purge()
+    assert container.store().purge()
+
+
+@pytest.mark.parametrize("container", SQL, indirect=True)
+def test_a_user_with_a_thousand_items_is_deleted_at_once_and_one_with_more_is_marked(container: SqlContainer) -> None:
+    few, many = stored_user(container.unit_of_work), stored_user(container.unit_of_work, "b@example.com")
+    with container.engines().writer.begin() as connection:
+        values = {"title": "Towel", "version": 1, "search_text": "towel"}
+        owners = [few] * removals.AT_ONCE + [many] * (removals.AT_ONCE + 1)
+        connection.execute(items.insert(), [{**values, "owner_id": owner} for owner in owners])
+    remove_user(container.unit_of_work(), few)
+    assert rows(container) == [0, 1, removals.AT_ONCE + 1]
+    remove_user(container.unit_of_work(), many)
+    assert rows(container) == [1, 1, removals.AT_ONCE + 1]
+    purged(container)
+    assert rows(container) == [0, 0, 0]
+
+
+@pytest.mark.usefixtures("all_marked")
+@pytest.mark.parametrize("kind", SQL)
+def test_a_store_that_marks_who_is_removed_does_what_dictionaries_would(databases: Databases, kind: str) -> None:
+    run(databases, kind, runs=4, steps=25)
