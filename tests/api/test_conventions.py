@@ -31,6 +31,7 @@ from entrypoints.api.routing import PooledRoute
 from entrypoints.container import Container, build_container
 from entrypoints.settings import Settings
 from service_layer import items
+from service_layer.ports import UnitOfWork
 
 BODIES: dict[str, Any] = {
     "/users/": {"email": "rick@example.com", "password": "wubbalubba"},
@@ -119,9 +120,13 @@ def test_an_override_of_the_unit_of_work_refuses_every_operation(app: FastAPI) -
 def test_an_override_can_give_another_unit_of_work(app: FastAPI) -> None:
     other = build_container(Settings(database_url=SecretStr("memory://")))
     items.create_item(other.unit_of_work(), title="Towel")
+
+    def another() -> UnitOfWork:
+        return other.unit_of_work()
+
     with TestClient(app) as client:
         assert client.get("/items/").json() == []
-        app.dependency_overrides[unit_of_work] = lambda: other.unit_of_work()
+        app.dependency_overrides[unit_of_work] = another
         assert [item["title"] for item in client.get("/items/").json()] == ["Towel"]
         app.dependency_overrides = {}
         assert client.get("/items/").json() == []
