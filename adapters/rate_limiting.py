@@ -69,8 +69,8 @@ def _pool(url: str) -> Any:
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
 
-    patience: dict[str, Any] = {"socket_connect_timeout": _WAIT, "socket_timeout": _WAIT}
-    return ConnectionPool.from_url(url, retry=Retry(NoBackoff(), 0), **patience)
+    timeouts: dict[str, Any] = {"socket_connect_timeout": _WAIT, "socket_timeout": _WAIT}
+    return ConnectionPool.from_url(url, retry=Retry(NoBackoff(), 0), **timeouts)
 
 
 def _storage(url: str | None, pool: Any) -> Storage:

@@ -4,9 +4,9 @@ from logging.config import fileConfig
 
 from alembic import context
 
-from adapters.sql.engines import parse_url
-from adapters.sql.migrations import exclusive_connection
-from adapters.sql.tables import metadata
+from adapters.sql.engine.engines import parse_url
+from adapters.sql.mapping.tables import metadata
+from adapters.sql.operations.migrations import exclusive_connection
 from entrypoints.settings import Settings
 
 config = context.config

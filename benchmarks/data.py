@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from sqlalchemy import URL, NullPool, create_engine, func, make_url, select, table, text
 
-from adapters.sql.engines import parse_url
+from adapters.sql.engine.engines import parse_url
 from benchmarks.rows import SCHEMAS, fill
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import URL, NullPool, create_engine, insert, text
 
-from adapters.sql import tables
-from adapters.sql.migrations import migrate
+from adapters.sql.mapping import tables
+from adapters.sql.operations.migrations import migrate
 from benchmarks.contestants import tutorial
 from domain.text import folded
 from domain.users import canonical_email

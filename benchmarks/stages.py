@@ -13,12 +13,12 @@ from fastapi import APIRouter, FastAPI, Response
 from orjson import dumps
 from uvicorn import Config
 
-from adapters.sql.reader import Reader, Row
+from adapters.sql.reading.reader import Reader, Row
 from benchmarks.in_process import answer_nothing, requests, spent_by_tasks, spent_on_calls
 from benchmarks.scenarios import ITEMS, USER, Scenario
 from entrypoints.api.app import create_app
 from service_layer.items import list_items
-from service_layer.read_models import Page, PageRequest
+from service_layer.read_models import Page, PageParams
 from service_layer.users import read_user
 
 _REPEATS = 7
@@ -45,7 +45,7 @@ async def _measured() -> dict[str, Spent]:
         users = cycle(range(USER.first, USER.last + 1))
         return {
             USER.title: await _spent(app, USER, lambda: read_user(uow, next(users))),
-            ITEMS.title: await _spent(app, ITEMS, lambda: list_items(uow, PageRequest())),
+            ITEMS.title: await _spent(app, ITEMS, lambda: list_items(uow, PageParams())),
         }
 
 
@@ -67,14 +67,14 @@ async def _spent(app: FastAPI, scenario: Scenario, use_case: Callable[[], Any]) 
     content = found.rows if isinstance(found, Page) else found
     views = SimpleNamespace(user=lambda *_: found, items=lambda *_: found)
     found_already = providers.Object(SimpleNamespace(views=views))
-    lanes, inline = app.state.lanes, SimpleNamespace(reading=_Inline())
+    thread_pools, inline = app.state.thread_pools, SimpleNamespace(reading=_Inline())
     least: Spent = {}
     for _ in range(_REPEATS):
         now = {
             "asking": await spent_by_tasks(requests(answer_nothing, paths), times),
             "empty": await spent_by_tasks(requests(app, [_EMPTY]), times),
-            "lane": await spent_by_tasks(lambda: lanes.reading.run(_nothing), times),
-            "lane, read": await spent_by_tasks(lambda: lanes.reading.run(use_case), times),
+            "lane": await spent_by_tasks(lambda: thread_pools.reading.run(_nothing), times),
+            "lane, read": await spent_by_tasks(lambda: thread_pools.reading.run(use_case), times),
             "all": await spent_by_tasks(requests(app, paths), times),
             "read": spent_on_calls(use_case, times),
             "json": spent_on_calls(lambda: dumps(content), times),
@@ -83,9 +83,9 @@ async def _spent(app: FastAPI, scenario: Scenario, use_case: Callable[[], Any]) 
             now["shape"] = spent_on_calls(use_case, times)
         with app.state.container.unit_of_work.override(found_already):
             now["threads"] = await spent_by_tasks(requests(app, paths), times)
-            app.state.lanes = inline
+            app.state.thread_pools = inline
             now["inline"] = await spent_by_tasks(requests(app, paths), times)
-            app.state.lanes = lanes
+            app.state.thread_pools = thread_pools
         least = {name: min(spent, least.get(name, spent)) for name, spent in now.items()}
     return least
 

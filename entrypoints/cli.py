@@ -34,15 +34,15 @@ def serve(
     reload: Annotated[bool, typer.Option(help="Start anew whenever the code changes.")] = False,
 ) -> None:
     """Serve the HTTP API until Ctrl-C. An embedded database is migrated first."""
-    from entrypoints import logs
-    from entrypoints.serving import CannotServe, check_tls, find_address, listen, run
+    from entrypoints.logging import configure
+    from entrypoints.server.serving import CannotServe, check_tls, find_address, listen, run
 
     container = _container()
     settings, store = container.settings(), container.store()
     workers = workers or settings.workers
     if workers > 1 and store.one_process_only:
         _stop(f"--workers {workers} is not possible with {store.label}: {store.one_process_only}")
-    logs.configure(settings.log_format)
+    configure(settings.log_format)
     try:
         family, address = find_address(
             settings.host if host is None else host,

@@ -7,16 +7,16 @@ from time import time
 from dependency_injector import containers, providers
 from sqlalchemy import URL
 
-from adapters.in_memory import InMemoryStore, InMemoryUnitOfWork
+from adapters.memory.store import InMemoryStore, InMemoryUnitOfWork
 from adapters.password_hashing import Argon2PasswordHasher
-from adapters.sql import backup, checking
-from adapters.sql.backup import Contents, Progress
-from adapters.sql.checking import Finding
-from adapters.sql.engines import Engines, Limits, create_engines, is_private, parse_url
-from adapters.sql.sessions import Sessions
+from adapters.sql.engine.engines import Engines, Limits, create_engines, is_private, parse_url
+from adapters.sql.operations import backup, checking
+from adapters.sql.operations.backup import Contents, Progress
+from adapters.sql.operations.checking import Finding
+from adapters.sql.reading.views import SqlAlchemyViews
 from adapters.sql.store import SqlStore
-from adapters.sql.unit_of_work import SqlAlchemyUnitOfWork
-from adapters.sql.views import SqlAlchemyViews
+from adapters.sql.writing.sessions import Sessions
+from adapters.sql.writing.unit_of_work import SqlAlchemyUnitOfWork
 from entrypoints.settings import Settings, WrongSetting, processors
 from service_layer.ports import PasswordHasher, RateLimiter, Store, UnitOfWork
 
@@ -111,7 +111,7 @@ def copy_database(source: str, target: str, progress: Progress) -> dict[str, int
     :raises WrongSetting: a URL names no database that can be copied.
     :raises BelongingsError: it was not copied; the message says why.
     """
-    from adapters.sql.copying import copy  # Alembic takes its time to load, and nothing else here needs it
+    from adapters.sql.operations.copying import copy  # Alembic takes its time to load, and nothing else here needs it
 
     return copy(_kept_database("--from", source), _kept_database("--to", target), progress)
 

@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain.passwords import PASSWORD_MAX_LENGTH, PASSWORD_MIN_LENGTH
-from entrypoints.logs import AccessLog, Format, log_json, log_text
+from entrypoints.logging import AccessLog, Format, log_json, log_text
 
 PREFIX = "BELONGINGS_"
 _ENV_FILE = ".env"

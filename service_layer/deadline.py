@@ -6,7 +6,7 @@ Lanes say so for each piece of work; adapters that wait for somebody else wait n
 from threading import local
 from time import monotonic
 
-UNHURRIED = 10.0
+DEFAULT_TIMEOUT = 10.0
 """Seconds for each wait of a thread for which nobody waits: at a start, in a command."""
 
 
@@ -28,4 +28,4 @@ def set_deadline(moment: float | None) -> None:
 def seconds_left() -> float:
     """How long this thread may wait for something; 0 once its time is up."""
     deadline = _thread.deadline
-    return UNHURRIED if deadline is None else max(0.0, deadline - monotonic())
+    return DEFAULT_TIMEOUT if deadline is None else max(0.0, deadline - monotonic())

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from domain.errors import BatchRejected, EmailTaken, IdempotencyKeyInUse, IdempotencyKeyReused, NotFound
-from service_layer.ports import Receipt, UnitOfWork
+from service_layer.ports import IdempotencyRecord, UnitOfWork
 
 KEPT_FOR = 24 * 60 * 60
 """Seconds after the first answer in which it is given again."""
@@ -18,7 +18,7 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class IdempotentRequest:
     """A request that may have been sent before.
 
     :param key: which a client gives to one request and all that repeat it.
@@ -30,16 +30,16 @@ class Attempt:
     fingerprint: str
     now: int
 
-    def including(self, secret: str) -> "Attempt":
+    def including(self, secret: str) -> "IdempotentRequest":
         """The same with one more part of the request, which must be no secret any more."""
         return replace(self, fingerprint=f"{self.fingerprint} {secret}")
 
-    def receipt(self, answer: object) -> Receipt:
+    def record(self, answer: object) -> IdempotencyRecord:
         """What is kept of it."""
-        return Receipt(self.key, self.fingerprint, json.dumps(answer), self.now + KEPT_FOR)
+        return IdempotencyRecord(self.key, self.fingerprint, json.dumps(answer), self.now + KEPT_FOR)
 
 
-def once(uow: UnitOfWork, attempt: Attempt | None, act: Callable[[], Answer]) -> Answer:
+def once(uow: UnitOfWork, request: IdempotentRequest | None, act: Callable[[], Answer]) -> Answer:
     """What ``act`` returns after it was committed; for a repeated attempt what it returned the first time.
 
     The answer is kept in the transaction that does what it tells of. A refusal is not kept:
@@ -51,20 +51,20 @@ def once(uow: UnitOfWork, attempt: Attempt | None, act: Callable[[], Answer]) ->
     """
     try:
         with uow:
-            kept = uow.receipts.get(attempt.key, now=attempt.now) if attempt else None
+            kept = uow.idempotency_records.get(request.key, now=request.now) if request else None
             if kept is None:
                 answer = act()
-                if attempt:
-                    uow.receipts.add(attempt.receipt(answer), now=attempt.now)
+                if request:
+                    uow.idempotency_records.add(request.record(answer), now=request.now)
                 uow.commit()
                 return answer
     except (EmailTaken, NotFound, BatchRejected, IdempotencyKeyInUse):
         # a twin of this attempt may have been quicker, and what it did be what refuses this one
         with uow:
-            kept = uow.receipts.get(attempt.key, now=attempt.now) if attempt else None
+            kept = uow.idempotency_records.get(request.key, now=request.now) if request else None
         if kept is None:
             raise
-    if attempt and kept.fingerprint != attempt.fingerprint:
+    if request and kept.fingerprint != request.fingerprint:
         raise IdempotencyKeyReused
     first: Answer = json.loads(kept.answer)
     return first

@@ -7,9 +7,9 @@ from typing import TypedDict
 
 from domain.errors import BatchRejected, BelongingsError, InvalidValue, ItemNotFound, StaleVersion, UserNotFound
 from domain.items import Item
-from service_layer.idempotency import Attempt, once
+from service_layer.idempotency import IdempotentRequest, once
 from service_layer.ports import UnitOfWork
-from service_layer.read_models import ALL_ITEMS, ItemFilter, ItemView, Page, PageRequest, item_view
+from service_layer.read_models import ALL_ITEMS, ItemFilter, ItemView, Page, PageParams, item_view
 from service_layer.retrying import retry_on_deadlock
 
 
@@ -43,7 +43,7 @@ def create_item(
     description: str | None = None,
     price: Decimal | None = None,
     owner_id: int | None = None,
-    attempt: Attempt | None = None,
+    idempotency: IdempotentRequest | None = None,
 ) -> ItemView:
     """Keep a new item, for its owner if one is named.
 
@@ -56,11 +56,13 @@ def create_item(
         uow.items.add(item)
         return item_view(item)
 
-    return once(uow, attempt, add)
+    return once(uow, idempotency, add)
 
 
 @retry_on_deadlock
-def create_items(uow: UnitOfWork, new: Sequence[NewItem], *, attempt: Attempt | None = None) -> list[ItemView]:
+def create_items(
+    uow: UnitOfWork, new: Sequence[NewItem], *, idempotency: IdempotentRequest | None = None
+) -> list[ItemView]:
     """Keep all of these new items, or none.
 
     :raises BatchRejected: some cannot be kept, each for a reason of ``create_item``.
@@ -85,7 +87,7 @@ def create_items(uow: UnitOfWork, new: Sequence[NewItem], *, attempt: Attempt | 
             raise BatchRejected(errors)
         return [item_view(item) for item in items]
 
-    return once(uow, attempt, add)
+    return once(uow, idempotency, add)
 
 
 def read_item(uow: UnitOfWork, item_id: int) -> ItemView:
@@ -100,7 +102,7 @@ def read_item(uow: UnitOfWork, item_id: int) -> ItemView:
 
 
 def list_items(
-    uow: UnitOfWork, page: PageRequest, wanted: ItemFilter = ALL_ITEMS, *, counted: bool = False
+    uow: UnitOfWork, page: PageParams, wanted: ItemFilter = ALL_ITEMS, *, counted: bool = False
 ) -> Page[ItemView]:
     """The items that are wanted, in the order that is wanted.
 
@@ -110,7 +112,7 @@ def list_items(
     return replace(found, total=uow.views.count_items(wanted)) if counted else found
 
 
-def list_user_items(uow: UnitOfWork, user_id: int, page: PageRequest, *, counted: bool = False) -> Page[ItemView]:
+def list_user_items(uow: UnitOfWork, user_id: int, page: PageParams, *, counted: bool = False) -> Page[ItemView]:
     """One user's items, in id order.
 
     :raises UserNotFound: no user has this id.
@@ -122,7 +124,7 @@ def list_user_items(uow: UnitOfWork, user_id: int, page: PageRequest, *, counted
 
 
 @retry_on_deadlock
-def change_item(
+def update_item(
     uow: UnitOfWork, item_id: int, changes: ItemChanges, *, precondition: Precondition | None = None
 ) -> ItemView:
     """Change some of what is known of an item; it may get another owner, or none.
@@ -143,7 +145,7 @@ def change_item(
 
 
 @retry_on_deadlock
-def remove_item(uow: UnitOfWork, item_id: int, *, precondition: Precondition | None = None) -> None:
+def delete_item(uow: UnitOfWork, item_id: int, *, precondition: Precondition | None = None) -> None:
     """Remove an item.
 
     :raises ItemNotFound: no item has this id.

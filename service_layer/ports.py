@@ -18,7 +18,7 @@ from service_layer.read_models import (
     ItemFilter,
     ItemView,
     Page,
-    PageRequest,
+    PageParams,
     UserFilter,
     UserView,
 )
@@ -72,7 +72,7 @@ class ItemRepository(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class IdempotencyRecord:
     """What was answered to a request that may come again.
 
     :param key: 1 … 255 characters.
@@ -87,13 +87,13 @@ class Receipt:
     expires_at: int
 
 
-class Receipts(Protocol):
+class IdempotencyRecords(Protocol):
     """The receipts, each stored by the unit of work that did what it tells of."""
 
-    def get(self, key: str, *, now: int) -> Receipt | None:
+    def get(self, key: str, *, now: int) -> IdempotencyRecord | None:
         """The receipt with this key that has not expired by now, or None. Keys are compared exactly."""
 
-    def add(self, receipt: Receipt, *, now: int) -> None:
+    def add(self, record: IdempotencyRecord, *, now: int) -> None:
         """Store a receipt, and forget some that have expired by now: more than one where there are.
 
         :raises IdempotencyKeyInUse: there is one with this key that has not expired, and ``get`` did not
@@ -113,7 +113,7 @@ class Views(Protocol):
     def user(self, user_id: int) -> UserView | None:
         """One user with the first items, or None."""
 
-    def users(self, page: PageRequest, wanted: UserFilter = ALL_USERS) -> Page[UserView]:
+    def users(self, page: PageParams, wanted: UserFilter = ALL_USERS) -> Page[UserView]:
         """A page of users, each with their first items."""
 
     def count_users(self, wanted: UserFilter = ALL_USERS) -> int:
@@ -122,13 +122,13 @@ class Views(Protocol):
     def item(self, item_id: int) -> ItemView | None:
         """One item, or None."""
 
-    def items(self, page: PageRequest, wanted: ItemFilter = ALL_ITEMS) -> Page[ItemView]:
+    def items(self, page: PageParams, wanted: ItemFilter = ALL_ITEMS) -> Page[ItemView]:
         """A page of items."""
 
     def count_items(self, wanted: ItemFilter = ALL_ITEMS) -> int:
         """How many there are."""
 
-    def user_items(self, user_id: int, page: PageRequest) -> Page[ItemView] | None:
+    def user_items(self, user_id: int, page: PageParams) -> Page[ItemView] | None:
         """A page of one user's items, or None where there is no such user."""
 
 
@@ -159,7 +159,7 @@ class UnitOfWork(Protocol):
         """The items; only between ``with`` and its end."""
 
     @property
-    def receipts(self) -> Receipts:
+    def idempotency_records(self) -> IdempotencyRecords:
         """The receipts; only between ``with`` and its end."""
 
     @property

@@ -41,7 +41,7 @@ without a price come last, whichever way; what is equal is ordered by id, in the
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PageRequest:
+class PageParams:
     """Which part of a list is wanted.
 
     :param limit: how many rows at most, 1 … 100.

@@ -1,6 +1,6 @@
 """Which lists are scans: the database passes over rows, perhaps all of them, before it has what is asked for."""
 
-from service_layer.read_models import ALL_ITEMS, ItemFilter, Owner, PageRequest
+from service_layer.read_models import ALL_ITEMS, ItemFilter, Owner, PageParams
 
 SKIP_MAX = 1_000
 """Rows that any list may pass over."""
@@ -9,7 +9,7 @@ _INDEXED = {"id": {"owner", "title"}, "title": {"title"}, "price": {"price"}}
 """By what a list is sorted by: the filters that leave its rows one behind the other in an index."""
 
 
-def is_scan(page: PageRequest, wanted: ItemFilter | None = None) -> bool:
+def is_scan(page: PageParams, wanted: ItemFilter | None = None) -> bool:
     """Whether a page may cost more the more rows there are; a count always does.
 
     It does not if one index has its rows one behind the other and leads to the first of them. Lists of users have
@@ -20,7 +20,7 @@ def is_scan(page: PageRequest, wanted: ItemFilter | None = None) -> bool:
     return page.skip > SKIP_MAX or (wanted is not None and wanted != ALL_ITEMS and not _is_indexed(page, wanted))
 
 
-def _is_indexed(page: PageRequest, wanted: ItemFilter) -> bool:
+def _is_indexed(page: PageParams, wanted: ItemFilter) -> bool:
     filters = {
         "owner": wanted.owner is not Owner.ANYBODY,
         "title": wanted.title is not None,

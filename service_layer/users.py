@@ -7,13 +7,13 @@ from typing import TypedDict
 from domain.errors import StaleVersion, UserNotFound
 from domain.passwords import PASSWORD_MIN_LENGTH, check_password
 from domain.users import User
-from service_layer.idempotency import Attempt, once
+from service_layer.idempotency import IdempotentRequest, once
 from service_layer.ports import PasswordHasher, UnitOfWork
 from service_layer.read_models import (
     ALL_USERS,
     EMBEDDED_ITEMS,
     Page,
-    PageRequest,
+    PageParams,
     UserFilter,
     UserView,
     item_view,
@@ -43,7 +43,7 @@ def create_user(
     email: str,
     password: str,
     password_min_length: int = PASSWORD_MIN_LENGTH,
-    attempt: Attempt | None = None,
+    idempotency: IdempotentRequest | None = None,
 ) -> UserView:
     """Sign somebody up.
 
@@ -52,14 +52,14 @@ def create_user(
     """
     check_password(password, least=password_min_length)
     user = User(email=email, hashed_password=hasher.hash(password))
-    if attempt:
-        attempt = attempt.including(hasher.fingerprint(password, attempt.key))
+    if idempotency:
+        idempotency = idempotency.including(hasher.fingerprint(password, idempotency.key))
 
     def add() -> UserView:
         uow.users.add(user)
         return user_view(user)
 
-    return once(uow, attempt, add)
+    return once(uow, idempotency, add)
 
 
 def read_user(uow: UnitOfWork, user_id: int) -> UserView:
@@ -74,7 +74,7 @@ def read_user(uow: UnitOfWork, user_id: int) -> UserView:
 
 
 def list_users(
-    uow: UnitOfWork, page: PageRequest, wanted: UserFilter = ALL_USERS, *, counted: bool = False
+    uow: UnitOfWork, page: PageParams, wanted: UserFilter = ALL_USERS, *, counted: bool = False
 ) -> Page[UserView]:
     """The users that are wanted, in id order.
 
@@ -85,7 +85,7 @@ def list_users(
 
 
 @retry_on_deadlock
-def change_user(
+def update_user(
     uow: UnitOfWork,
     hasher: PasswordHasher,
     user_id: int,
@@ -121,7 +121,7 @@ def change_user(
 
 
 @retry_on_deadlock
-def remove_user(uow: UnitOfWork, user_id: int, *, precondition: Precondition | None = None) -> None:
+def delete_user(uow: UnitOfWork, user_id: int, *, precondition: Precondition | None = None) -> None:
     """Remove a user and all of their items.
 
     :raises UserNotFound: no user has this id.

@@ -9,8 +9,8 @@ from typing import cast
 import pytest
 from sqlalchemy import text
 
-from adapters.sql.engines import parse_url
-from adapters.sql.migrations import migrate
+from adapters.sql.engine.engines import parse_url
+from adapters.sql.operations.migrations import migrate
 from entrypoints.container import Container, SqlContainer, build_container
 from entrypoints.settings import Settings
 from service_layer.ports import UnitOfWork

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import NullPool, create_engine, text
 
-from adapters.sql.engines import parse_url
+from adapters.sql.engine.engines import parse_url
 from tests.own_servers import own_postgresql
 
 SQL = ["sqlite", "postgresql", "mariadb"]

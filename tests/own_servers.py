@@ -19,7 +19,7 @@ import psutil
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.exc import OperationalError
 
-from adapters.sql.engines import parse_url
+from adapters.sql.engine.engines import parse_url
 
 _PATIENCE = 60.0
 """Seconds in which a server must start; it takes less than one."""

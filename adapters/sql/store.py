@@ -8,14 +8,14 @@ from pathlib import Path
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError
 
-from adapters.sql.engines import Engines, is_private
-from adapters.sql.errors import first_line, in_domain_terms
-from adapters.sql.pool import FairQueuePool
-from adapters.sql.process_lock import ProcessLock, needs_one_process
-from adapters.sql.reader import again_if_disconnected
-from adapters.sql.removals import FIRST_MARK, purge_step
-from adapters.sql.schema import current_revision, expect_current
-from adapters.sql.sessions import Sessions
+from adapters.sql.engine.engines import Engines, is_private
+from adapters.sql.engine.errors import first_line, in_domain_terms
+from adapters.sql.engine.pool import FairQueuePool
+from adapters.sql.engine.process_lock import ProcessLock, needs_one_process
+from adapters.sql.mapping.removals import FIRST_MARK, purge_step
+from adapters.sql.mapping.schema import current_revision, expect_current
+from adapters.sql.reading.reader import retry_if_disconnected
+from adapters.sql.writing.sessions import Sessions
 from domain.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
 from service_layer.ports import ConnectionUse, Migration
 
@@ -64,7 +64,9 @@ class SqlStore:
         return self._sessions.group_commit() if self.one_writer else nullcontext()
 
     def migrate(self, revision: str = "head") -> list[Migration]:
-        from adapters.sql.migrations import migrate  # Alembic takes its time to load, and most starts need none
+        from adapters.sql.operations.migrations import (
+            migrate,  # Alembic takes its time to load, and most starts need none
+        )
 
         held = self._lock is not None
         self._claim(wait=_MIGRATION_WAIT)
@@ -90,7 +92,7 @@ class SqlStore:
 
     def check(self) -> None:
         with _usable():
-            revision = again_if_disconnected(lambda: current_revision(self._engines.reader))
+            revision = retry_if_disconnected(lambda: current_revision(self._engines.reader))
         try:
             expect_current(revision)
         except SchemaNewer:

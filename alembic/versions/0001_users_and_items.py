@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import context, op
 from alembic.util import CommandError
 
-from adapters.sql import types
+from adapters.sql.mapping import types
 
 revision = "0001"
 down_revision = None

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import context, op
 from alembic.util import CommandError
 
-from adapters.sql import types
+from adapters.sql.mapping import types
 from domain.text import folded
 
 revision = "0003"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import context, op
 
-from adapters.sql import types
+from adapters.sql.mapping import types
 
 revision = "0004"
 down_revision = "0003"

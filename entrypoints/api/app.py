@@ -13,25 +13,25 @@ from anyio.to_thread import run_sync
 from fastapi import FastAPI
 
 from domain.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
-from entrypoints import logs
-from entrypoints.api.browser_guard import BrowserGuardMiddleware
-from entrypoints.api.cors import Cors
-from entrypoints.api.documentation import document, operation_id
-from entrypoints.api.documentation_pages import documented_app
-from entrypoints.api.every_request import EveryRequest, internal_error
-from entrypoints.api.head import HeadAsGet
-from entrypoints.api.intake import Intake
-from entrypoints.api.lanes import Lanes, Patience
+from entrypoints.api.http.documentation_pages import documented_app
+from entrypoints.api.http.no_route import NoRoute
+from entrypoints.api.http.openapi import document, operation_id
+from entrypoints.api.http.problems import add_problem_handlers
+from entrypoints.api.http.sign_up_limit import RateLimitFieldsMiddleware
 from entrypoints.api.metrics import Metrics
-from entrypoints.api.no_route import NoRoute
-from entrypoints.api.problems import add_problem_handlers
+from entrypoints.api.middleware.browser_guard import BrowserGuardMiddleware
+from entrypoints.api.middleware.cors import CorsMiddleware
+from entrypoints.api.middleware.head import HeadMiddleware
+from entrypoints.api.middleware.request_context import RequestContextMiddleware, internal_error
+from entrypoints.api.middleware.request_limits import RequestLimitsMiddleware
 from entrypoints.api.purging import purging
 from entrypoints.api.routers import health, items, users
 from entrypoints.api.routing import RouteTable
-from entrypoints.api.sign_up_limit import RateLimitFields
+from entrypoints.api.thread_pools import ThreadPools, Timeouts
 from entrypoints.api.tracing import telemetry
 from entrypoints.background_writer import flush_stderr
 from entrypoints.container import Container, build_container
+from entrypoints.logging import configure
 from entrypoints.settings import WrongSetting, access_log, load_settings, processors
 
 logger = logging.getLogger("belongings")
@@ -61,7 +61,7 @@ def create_app(container: Container | None = None) -> FastAPI:
         # is not needed any more took 45 ms, ever again, and was the slowest hundredth of all reads.
         gc.freeze()
         gc.set_threshold(_NEW_OBJECTS)
-        logs.configure(container.settings().log_format)
+        configure(container.settings().log_format)
     settings = container.settings()
     about: dict[str, Any] = {"title": "Belongings", "description": _DESCRIPTION, "version": version("belongings")}
     about["generate_unique_id_function"] = operation_id
@@ -76,14 +76,14 @@ def create_app(container: Container | None = None) -> FastAPI:
         app.add_route("/metrics", app.state.metrics.answer, include_in_schema=False)
         observers.append(app.state.metrics.count)
     if container.sign_up_limiter():
-        app.add_middleware(RateLimitFields)
-    app.add_middleware(Intake, requests=settings.requests, body_wait=settings.body_wait)
-    app.add_middleware(HeadAsGet)
+        app.add_middleware(RateLimitFieldsMiddleware)
+    app.add_middleware(RequestLimitsMiddleware, requests=settings.requests, body_wait=settings.body_wait)
+    app.add_middleware(HeadMiddleware)
     origins = settings.cors_origins or ()
     app.add_middleware(BrowserGuardMiddleware, hosts=settings.hosts or (), origins=origins)
     if origins:
-        app.add_middleware(Cors, origins)
-    app.add_middleware(EveryRequest, *filter(None, observers))  # added last, asked first
+        app.add_middleware(CorsMiddleware, origins)
+    app.add_middleware(RequestContextMiddleware, *filter(None, observers))  # added last, asked first
     add_problem_handlers(app)
     app.add_exception_handler(Exception, partial(internal_error, origins=origins))
     for router in (health.router, items.router, users.router):
@@ -101,13 +101,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with AsyncExitStack() as open:
         open.push_async_callback(run_sync, flush_stderr)  # a signal may end the process right after this
         open.push_async_callback(run_sync, store.close)
-        lanes = app.state.lanes = Lanes(
+        thread_pools = app.state.thread_pools = ThreadPools(
             store,
             threads=settings.threads,
             processors=processors(),
-            patience=Patience(thread=settings.pool_wait, deadline=settings.deadline, queue=settings.queue),
+            timeouts=Timeouts(thread=settings.pool_wait, deadline=settings.deadline, queue=settings.queue),
             scans=settings.scan_threads,
-            scan_patience=Patience(
+            scan_timeouts=Timeouts(
                 thread=min(settings.pool_wait, settings.deadline / 2),  # so that one that begins has its time
                 deadline=settings.deadline,
                 queue=settings.queue,
@@ -115,7 +115,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
                 work=settings.scan_wait,
             ),
         )
-        open.push_async_callback(run_sync, lanes.close)
+        open.push_async_callback(run_sync, thread_pools.close)
         if limiter := container.sign_up_limiter():
             open.push_async_callback(limiter.close)
         try:
@@ -127,7 +127,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
                 raise
             # somebody else may mend it while we run; until then /health/ready tells
             logger.warning("not ready: %s", getattr(error, "reason", error))
-        await open.enter_async_context(purging(store, lanes.writing))
+        await open.enter_async_context(purging(store, thread_pools.writing))
         if app.state.metrics:
-            await open.enter_async_context(app.state.metrics.watching(store, lanes))
+            await open.enter_async_context(app.state.metrics.watching(store, thread_pools))
         yield

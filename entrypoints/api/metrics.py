@@ -16,9 +16,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from entrypoints.api.lanes import Lanes
+from entrypoints.api.thread_pools import ThreadPools
 from entrypoints.background_writer import dropped_lines
-from entrypoints.logs import Access
+from entrypoints.logging import Access
 from service_layer.ports import Store
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -42,8 +42,8 @@ class Metrics:
         )
         self._in_use = _gauge("belongings_connections_in_use", "Connections to the database in use.", "pool", own)
         self._wanted = _gauge("belongings_connections_waiting", "Threads that wait for a connection.", "pool", own)
-        self._busy = _gauge("belongings_threads_busy", "Threads at work.", "lane", own)
-        self._queued = _gauge("belongings_lane_depth", "Requests that wait for a thread.", "lane", own)
+        self._busy = _gauge("belongings_threads_busy", "Threads at work.", "pool", own)
+        self._queued = _gauge("belongings_threads_waiting", "Requests that wait for a thread.", "pool", own)
         self._dropped = Counter(
             "belongings_log_lines_dropped", "Lines of the log that were not read in time.", registry=own
         )
@@ -61,16 +61,16 @@ class Metrics:
         observe(access.seconds)
 
     @asynccontextmanager
-    async def watching(self, store: Store, lanes: Lanes) -> AsyncIterator[None]:
+    async def watching(self, store: Store, thread_pools: ThreadPools) -> AsyncIterator[None]:
         """Look at what is in use whenever somebody asks."""
 
         def look() -> None:
             for pool, use in store.connections.items():
                 self._in_use.labels(pool).set(use.in_use)
                 self._wanted.labels(pool).set(use.waiting)
-            for lane in lanes:
-                self._busy.labels(lane.name).set(lane.busy)
-                self._queued.labels(lane.name).set(lane.waiting)
+            for thread_pool in thread_pools:
+                self._busy.labels(thread_pool.name).set(thread_pool.busy)
+                self._queued.labels(thread_pool.name).set(thread_pool.waiting)
             with self._dropping:  # two may look at once
                 dropped = dropped_lines()
                 self._dropped.inc(dropped - self._dropped_before)

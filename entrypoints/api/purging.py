@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from domain.errors import BelongingsError
-from entrypoints.api.lanes import Lane
+from entrypoints.api.thread_pools import ThreadPool
 from service_layer.ports import Store
 
 logger = logging.getLogger("belongings")
@@ -19,22 +19,22 @@ _LOOK_AFTER = 5.0
 
 
 @asynccontextmanager
-async def purging(store: Store, lane: Lane) -> AsyncIterator[None]:
+async def purging(store: Store, thread_pool: ThreadPool) -> AsyncIterator[None]:
     """Purge the store while the block runs, step by step in the lane, where each takes its turn."""
-    task = create_task(_purge(store, lane))
+    task = create_task(_purge(store, thread_pool))
     try:
         yield
     finally:
         task.cancel()
 
 
-async def _purge(store: Store, lane: Lane) -> None:
+async def _purge(store: Store, thread_pool: ThreadPool) -> None:
     more = False
     while True:
         await sleep(_PAUSE if more else _LOOK_AFTER)
         more = False
         try:
-            more = await lane.run(store.purge)
+            more = await thread_pool.run(store.purge)
         except BelongingsError:
             pass  # /health/ready says what is wrong
         except Exception as error:

@@ -21,14 +21,14 @@ from pydantic_core import PydanticCustomError
 from domain.errors import InvalidValue
 from domain.items import TITLE_MAX_LENGTH
 from domain.text import check_text
-from entrypoints.api.cursors import cursor, position
+from entrypoints.api.http.cursors import cursor, position
 from entrypoints.api.schemas import SOME_TEXT, TEXT, Count, Email, Id, Limit, PriceDigits, price_schema
 from service_layer.read_models import (
     PAGE_MAX,
     ItemFilter,
     ItemView,
     Owner,
-    PageRequest,
+    PageParams,
     Sort,
     UserFilter,
     UserView,
@@ -83,9 +83,9 @@ class PageQuery(BaseModel):
     ] = 0
     offset: Annotated[Count, Field(description="Another spelling of `skip`; that one wins.")] = 0
 
-    def page(self) -> PageRequest:
+    def page(self) -> PageParams:
         """The same, with one word for each thing."""
-        return PageRequest(limit=self.limit, skip=self._skip(), after=self.after)
+        return PageParams(limit=self.limit, skip=self._skip(), after=self.after)
 
     @property
     def pool(self) -> str | None:
@@ -162,11 +162,11 @@ class ItemQuery(PageQuery):
 
     _position: tuple[str | Decimal | None, int] | None = None
 
-    def page(self) -> PageRequest:
+    def page(self) -> PageParams:
         if self._position is None:
             return super().page()
         value, id = self._position
-        return PageRequest(limit=self.limit, skip=self._skip(), after=id, after_value=value)
+        return PageParams(limit=self.limit, skip=self._skip(), after=id, after_value=value)
 
     def following(self, last: Any) -> str:
         return super().following(last) if self.sort == "id" else f"cursor={cursor(self.sort, last)}"

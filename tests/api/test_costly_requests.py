@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from entrypoints.api.app import create_app
-from entrypoints.api.intake import LIMIT
+from entrypoints.api.middleware.request_limits import LIMIT
 from tests.conftest import container_for
 
 SECONDS = 2.0

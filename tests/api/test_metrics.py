@@ -67,14 +67,18 @@ def test_each_application_counts_its_own_requests(client: TestClient) -> None:
 def test_connections_and_lanes_are_looked_at_when_somebody_asks(container: Container) -> None:
     pools = ("reading", "scanning", "writing")
     idle = {f'belongings_connections_{what}{{pool="{pool}"}}': 0 for what in ("in_use", "waiting") for pool in pools}
-    lanes = ("reading", "scanning", "writing", "hashing", "checking")
-    idle |= {f'belongings_{what}{{lane="{lane}"}}': 0 for what in ("threads_busy", "lane_depth") for lane in lanes}
+    thread_pools = ("reading", "scanning", "writing", "hashing", "checking")
+    idle |= {
+        f'belongings_{what}{{pool="{pool}"}}': 0
+        for what in ("threads_busy", "threads_waiting")
+        for pool in thread_pools
+    }
     idle["belongings_log_lines_dropped_total"] = 0
     with TestClient(create_app(container)) as client:
         told = figures(client.get("/metrics").text)
         assert {name: value for name, value in told.items() if "request" not in name} == idle
         with container.unit_of_work() as uow:
-            assert uow.receipts.get("none", now=0) is None
+            assert uow.idempotency_records.get("none", now=0) is None
             told = figures(client.get("/metrics").text)
     assert told['belongings_connections_in_use{pool="writing"}'] == 1
 

@@ -6,7 +6,7 @@ import pytest
 from anyio import run, sleep, to_thread
 from httpx2 import ASGITransport, AsyncClient
 
-from adapters.sql import removals
+from adapters.sql.mapping import removals
 from domain.errors import StorageUnavailable
 from entrypoints.api import purging
 from entrypoints.api.app import create_app

@@ -7,8 +7,8 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
-from adapters.sql.engines import parse_url
-from adapters.sql.migrations import migrate
+from adapters.sql.engine.engines import parse_url
+from adapters.sql.operations.migrations import migrate
 from entrypoints.api.app import create_app
 from tests.conftest import Databases, container_for
 from tests.databases import ALL

@@ -12,16 +12,16 @@ from httpx2 import ASGITransport, AsyncClient, Response
 from pydantic import SecretStr
 from sqlalchemy import event, insert
 
-from adapters.sql import tables
+from adapters.sql.mapping import tables
 from domain.users import User
 from entrypoints.api.app import create_app
-from entrypoints.api.cursors import cursor
+from entrypoints.api.http.cursors import cursor
 from entrypoints.api.queries import ItemQuery
 from entrypoints.container import Container, SqlContainer, build_container
 from entrypoints.settings import Settings
 from service_layer import items
 from service_layer.ports import UnitOfWork
-from service_layer.read_models import ItemFilter, ItemView, Owner, Page, PageRequest, Sort
+from service_layer.read_models import ItemFilter, ItemView, Owner, Page, PageParams, Sort
 from service_layer.scans import SKIP_MAX, is_scan
 from tests.api.problems import expect_problem
 
@@ -65,7 +65,7 @@ FEW_STEPS = 10_000
 
 
 @pytest.fixture(scope="module")
-def steps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[PageRequest, ItemFilter], int]]:
+def steps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[PageParams, ItemFilter], int]]:
     """Counts what SQLite does for a list of many items: every second has a price, every third an owner, always the
     same one, and all have the same title but for the first and the last."""
     file = tmp_path_factory.mktemp("many") / "many.db"
@@ -77,7 +77,7 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[PageRe
         nonlocal taken
         taken += 1
 
-    def count_steps(page: PageRequest, wanted: ItemFilter) -> int:
+    def count_steps(page: PageParams, wanted: ItemFilter) -> int:
         before = taken
         container.unit_of_work().views.items(page, wanted)
         return 100 * (taken - before)
@@ -119,18 +119,18 @@ PLACES: dict[str, list[dict[str, Any]]] = {
 
 
 def test_what_is_no_scan_takes_few_steps_however_many_rows_there_are(
-    steps: Callable[[PageRequest, ItemFilter], int],
+    steps: Callable[[PageParams, ItemFilter], int],
 ) -> None:
     quick = [
-        (PageRequest(**place), wanted)
+        (PageParams(**place), wanted)
         for sort, filter in product(get_args(Sort), FILTERS)
         for place in PLACES[sort.removeprefix("-")]
-        if not is_scan(PageRequest(**place), wanted := ItemFilter(sort=sort, **filter))
+        if not is_scan(PageParams(**place), wanted := ItemFilter(sort=sort, **filter))
     ]
     assert len(quick) == 46
     taken = {case: steps(*case) for case in quick}
     assert {case: took for case, took in taken.items() if took > FEW_STEPS} == {}
-    assert steps(PageRequest(), ItemFilter(words=("zebra",))) > FEW_STEPS
+    assert steps(PageParams(), ItemFilter(words=("zebra",))) > FEW_STEPS
 
 
 def test_however_many_searches_there_are_everything_else_is_answered(
@@ -139,7 +139,7 @@ def test_however_many_searches_there_are_everything_else_is_answered(
     searching, go_on = Event(), Event()
     find = items.list_items
 
-    def list_slowly(uow: UnitOfWork, page: PageRequest, wanted: ItemFilter, *, counted: bool) -> Page[ItemView]:
+    def list_slowly(uow: UnitOfWork, page: PageParams, wanted: ItemFilter, *, counted: bool) -> Page[ItemView]:
         if wanted.words or counted:
             searching.set()
             go_on.wait()

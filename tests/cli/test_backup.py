@@ -9,11 +9,11 @@ from shutil import copyfile
 import pytest
 from typer.testing import CliRunner, Result
 
-from adapters.sql.backup import BackupFailed, back_up, restore
-from adapters.sql.engines import parse_url
-from adapters.sql.migrations import migrate
-from adapters.sql.process_lock import ProcessLock
-from adapters.sql.schema import REVISIONS
+from adapters.sql.engine.engines import parse_url
+from adapters.sql.engine.process_lock import ProcessLock
+from adapters.sql.mapping.schema import REVISIONS
+from adapters.sql.operations.backup import BackupFailed, back_up, restore
+from adapters.sql.operations.migrations import migrate
 from entrypoints.cli import app
 
 ITEMS = 3_000

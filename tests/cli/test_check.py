@@ -11,13 +11,13 @@ from sqlalchemy import Connection, NullPool, create_engine, insert, select, text
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner, Result
 
-from adapters.sql import checking
-from adapters.sql.engines import parse_url
-from adapters.sql.migrations import migrate
-from adapters.sql.process_lock import ProcessLock, needs_one_process
-from adapters.sql.removals import mark_removed
-from adapters.sql.schema import REVISIONS
-from adapters.sql.tables import items, users
+from adapters.sql.engine.engines import parse_url
+from adapters.sql.engine.process_lock import ProcessLock, needs_one_process
+from adapters.sql.mapping.removals import mark_removed
+from adapters.sql.mapping.schema import REVISIONS
+from adapters.sql.mapping.tables import items, users
+from adapters.sql.operations import checking
+from adapters.sql.operations.migrations import migrate
 from domain.text import folded
 from entrypoints.cli import app
 from tests.databases import SQL

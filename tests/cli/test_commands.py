@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from adapters.sql.schema import REVISIONS
+from adapters.sql.mapping.schema import REVISIONS
 from entrypoints.cli import app
 from entrypoints.settings import Settings, variable
 

@@ -13,15 +13,15 @@ from sqlalchemy import Connection, NullPool, create_engine, delete, func, insert
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner, Result
 
-from adapters.sql import copying
-from adapters.sql.engines import Limits, create_engines, parse_url
-from adapters.sql.migrations import migrate
-from adapters.sql.removals import mark_removed
-from adapters.sql.schema import REVISIONS
-from adapters.sql.sessions import Sessions
-from adapters.sql.tables import idempotency_keys, items, lasting_tables, map_domain, metadata, users
-from adapters.sql.unit_of_work import SqlAlchemyUnitOfWork
-from adapters.sql.views import SqlAlchemyViews
+from adapters.sql.engine.engines import Limits, create_engines, parse_url
+from adapters.sql.mapping.removals import mark_removed
+from adapters.sql.mapping.schema import REVISIONS
+from adapters.sql.mapping.tables import idempotency_keys, items, lasting_tables, map_domain, metadata, users
+from adapters.sql.operations import copying
+from adapters.sql.operations.migrations import migrate
+from adapters.sql.reading.views import SqlAlchemyViews
+from adapters.sql.writing.sessions import Sessions
+from adapters.sql.writing.unit_of_work import SqlAlchemyUnitOfWork
 from domain.errors import BelongingsError, StorageUnavailable
 from domain.items import DESCRIPTION_MAX_LENGTH, PRICE_MAX, Item
 from domain.text import folded
@@ -153,8 +153,8 @@ def test_every_table_can_be_copied_and_all_are_but_those_of_receipts_and_removal
 
 def test_receipts_are_left_behind(databases: Databases, empty_url: str) -> None:
     migrate(parse_url(empty_url))
-    receipt = {"key": "k", "fingerprint": "f", "answer": "{}", "expires_at": 2**40}
-    on(empty_url, lambda connection: connection.execute(insert(idempotency_keys), receipt))
+    record = {"key": "k", "fingerprint": "f", "answer": "{}", "expires_at": 2**40}
+    on(empty_url, lambda connection: connection.execute(insert(idempotency_keys), record))
     target = databases.empty("sqlite")
     assert copy(empty_url, target).exit_code == 0
     assert on(target, lambda connection: connection.scalar(select(func.count()).select_from(idempotency_keys))) == 0
@@ -235,7 +235,7 @@ def test_a_schema_that_is_not_the_newest_is_refused(
 
 KILLED = """
 import sys
-from adapters.sql import copying
+from adapters.sql.operations import copying
 from entrypoints.container import copy_database
 
 def show(step, done, total):

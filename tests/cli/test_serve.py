@@ -21,7 +21,7 @@ from urllib.request import Request
 
 import pytest
 
-from adapters.sql.process_lock import needs_one_process
+from adapters.sql.engine.process_lock import needs_one_process
 from tests.certificates import make_certificate
 from tests.conftest import Databases
 

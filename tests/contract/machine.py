@@ -8,8 +8,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from domain.items import Item
 from domain.users import User
-from service_layer.ports import Receipt, UnitOfWork
-from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX, ItemFilter, Owner, Page, PageRequest, UserFilter
+from service_layer.ports import IdempotencyRecord, UnitOfWork
+from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX, ItemFilter, Owner, Page, PageParams, UserFilter
 from tests.contract.model import TABLES, ModelStore, Row
 from tests.contract.paired_units import PairedUnit, expect
 from tests.contract.values import (
@@ -132,12 +132,12 @@ class AnyStore(RuleBasedStateMachine):
         self.then(unit, commit)
 
     @rule(unit=units, user=rows, values=account_changes, commit=commits)
-    def change_user(self, unit: int, user: int, values: Row, commit: bool) -> None:
+    def update_user(self, unit: int, user: int, values: Row, commit: bool) -> None:
         self.touch(unit, "users", self.id("users", user), values)
         self.then(unit, commit)
 
     @rule(unit=units, user=rows, item=rows, how=st.sampled_from(["held", "taken", "given"]), commit=commits)
-    def remove_user(self, unit: int, user: int, item: int, how: str, commit: bool) -> None:
+    def delete_user(self, unit: int, user: int, item: int, how: str, commit: bool) -> None:
         """While an item is held, which may be theirs, or has just been taken from them or given to them."""
         paired, id, item = self.turn(unit), self.id("users", user), self.id("items", item)
         if paired.get("items", item) and how != "held":
@@ -219,9 +219,9 @@ class AnyStore(RuleBasedStateMachine):
         user, item = self.id("users", user), self.id("items", item)
         expect(repr(views.user(user)), repr(self.store.user(user)))
         expect(repr(views.item(item)), repr(self.store.item(item)))
-        page = PageRequest(limit=limit, skip=skip, after=0 if first else user)
+        page = PageParams(limit=limit, skip=skip, after=0 if first else user)
         expect(shown(views.users(page)), shown(self.store.users(page)))
-        page = PageRequest(limit=limit, skip=skip, after=0 if first else item)
+        page = PageParams(limit=limit, skip=skip, after=0 if first else item)
         expect(shown(views.items(page)), shown(self.store.items(page)))
         expect(shown(views.user_items(user, page)), shown(self.store.user_items(user, page)))
 
@@ -233,7 +233,7 @@ class AnyStore(RuleBasedStateMachine):
         for email in (wanted["email"], *theirs):
             sought = UserFilter(**{**wanted, "email": email})
             for after in (0, self.id("users", user)):
-                page = PageRequest(limit=limit, skip=skip, after=after)
+                page = PageParams(limit=limit, skip=skip, after=after)
                 expect(shown(views.users(page, sought)), shown(self.store.users(page, sought)))
             expect(views.count_users(sought), self.store.count_users(sought))
 
@@ -253,25 +253,27 @@ class AnyStore(RuleBasedStateMachine):
         column = sought.sort.removeprefix("-")
         places = [(id, row.get(column)) for id, row in [*there.items()][:8]]
         for after, value in [(0, None), (self.id("items", item) or 1, elsewhere.get(column)), *places]:
-            page = PageRequest(limit=limit, skip=skip, after=after, after_value=value)
+            page = PageParams(limit=limit, skip=skip, after=after, after_value=value)
             expect(shown(views.items(page, sought)), shown(self.store.items(page, sought)))
         example = there.get(self.id("items", like))
         for each in (sought, *(ItemFilter(**{**wanted, **part}) for part in (as_in(example) if example else ()))):
-            expect(shown(views.items(PageRequest(), each)), shown(self.store.items(PageRequest(), each)))
+            expect(shown(views.items(PageParams(), each)), shown(self.store.items(PageParams(), each)))
             expect(views.count_items(each), self.store.count_items(each))
 
     @rule(
         unit=units,
-        receipts=st.lists(st.tuples(keys, answers, lifetimes), min_size=1, max_size=4),
+        idempotency_records=st.lists(st.tuples(keys, answers, lifetimes), min_size=1, max_size=4),
         passed=instants,
         commit=commits,
     )
-    def give_receipts(self, unit: int, receipts: list[tuple[str, str, int]], passed: int, commit: bool) -> None:
+    def give_receipts(
+        self, unit: int, idempotency_records: list[tuple[str, str, int]], passed: int, commit: bool
+    ) -> None:
         """Some may have expired already; time goes on between them."""
-        for key, answer, lifetime in receipts:
+        for key, answer, lifetime in idempotency_records:
             self.now += passed
-            receipt = Receipt(key, f"{unit} {key}"[:255], answer, self.now + lifetime)
-            self.turn(unit).add_receipt(receipt, self.now)
+            record = IdempotencyRecord(key, f"{unit} {key}"[:255], answer, self.now + lifetime)
+            self.turn(unit).add_receipt(record, self.now)
         self.then(unit, commit)
 
     @rule(unit=units, passed=instants)
@@ -283,8 +285,8 @@ class AnyStore(RuleBasedStateMachine):
     @invariant()
     def views_show_what_was_committed(self) -> None:
         views = (self.writer() or self.units[0]).uow.views
-        expect(shown(views.users(PageRequest())), shown(self.store.users(PageRequest())))
-        expect(shown(views.items(PageRequest())), shown(self.store.items(PageRequest())))
+        expect(shown(views.users(PageParams())), shown(self.store.users(PageParams())))
+        expect(shown(views.items(PageParams())), shown(self.store.items(PageParams())))
 
     def teardown(self) -> None:
         for each in self.units:

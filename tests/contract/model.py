@@ -19,7 +19,7 @@ from domain.errors import (
     UserNotFound,
 )
 from domain.items import TITLE_MAX_LENGTH
-from service_layer.ports import Receipt
+from service_layer.ports import IdempotencyRecord
 from service_layer.read_models import (
     ALL_ITEMS,
     ALL_USERS,
@@ -28,7 +28,7 @@ from service_layer.read_models import (
     ItemFilter,
     Owner,
     Page,
-    PageRequest,
+    PageParams,
     UserFilter,
 )
 
@@ -58,7 +58,7 @@ class ModelStore:
     def __init__(self) -> None:
         self.rows: dict[str, dict[int, Row]] = {table: {} for table in TABLES}
         self.highest = dict.fromkeys(TABLES, 0)
-        self.receipts: dict[str, Receipt] = {}
+        self.idempotency_records: dict[str, IdempotencyRecord] = {}
 
     def user(self, id: int) -> Row | None:
         row = self.rows["users"].get(id)
@@ -67,7 +67,7 @@ class ModelStore:
         items = [self.item(item) for item in sorted(dict(self._wanted_items(ItemFilter(owner=id))))[:EMBEDDED_ITEMS]]
         return {"email": row["email"], "id": id, "is_active": row["is_active"], "items": items}
 
-    def users(self, page: PageRequest, wanted: UserFilter = ALL_USERS) -> Page[Row | None]:
+    def users(self, page: PageParams, wanted: UserFilter = ALL_USERS) -> Page[Row | None]:
         return _cut([id for id in self._users_in_order(wanted) if id > page.after], page, self.user)
 
     def count_users(self, wanted: UserFilter = ALL_USERS) -> int:
@@ -81,7 +81,7 @@ class ModelStore:
         shown = {"title": row["title"], "description": row["description"], "price": price}
         return {**shown, "id": id, "owner_id": row["owner_id"]}
 
-    def items(self, page: PageRequest, wanted: ItemFilter = ALL_ITEMS) -> Page[Row | None]:
+    def items(self, page: PageParams, wanted: ItemFilter = ALL_ITEMS) -> Page[Row | None]:
         """From behind a row of its own that stands where ``after`` is, whatever there is with this id by now."""
         start = (page.after, {wanted.sort.removeprefix("-"): page.after_value})
         rows = _in_order([*self._wanted_items(wanted), *([start] if page.after else [])], wanted.sort)
@@ -91,7 +91,7 @@ class ModelStore:
     def count_items(self, wanted: ItemFilter = ALL_ITEMS) -> int:
         return len(self._wanted_items(wanted))
 
-    def user_items(self, id: int, page: PageRequest) -> Page[Row | None] | None:
+    def user_items(self, id: int, page: PageParams) -> Page[Row | None] | None:
         return self.items(page, ItemFilter(owner=id)) if id in self.rows["users"] else None
 
     def _users_in_order(self, wanted: UserFilter) -> list[int]:
@@ -133,7 +133,7 @@ def _in_order(rows: list[tuple[int, Row]], sort: str) -> list[tuple[int, Row]]:
     return valued + [(id, row) for id, row in rows if row[column] is None]
 
 
-def _cut(ids: Sequence[int], page: PageRequest, show: Callable[[int], Row | None]) -> Page[Row | None]:
+def _cut(ids: Sequence[int], page: PageParams, show: Callable[[int], Row | None]) -> Page[Row | None]:
     rest = ids[page.skip :]
     return Page([show(id) for id in rest[: page.limit]], len(rest) > page.limit)
 
@@ -165,7 +165,7 @@ class ModelUnit:
             self.writing = True
             self._rows = {table: dict(rows) for table, rows in self._store.rows.items()}
             self._highest = dict(self._store.highest)
-            self._receipts = dict(self._store.receipts)
+            self._receipts = dict(self._store.idempotency_records)
 
     def add(self, table: str, row: Row) -> Errors:
         """Where there are none, ``added`` is to be told the id."""
@@ -203,17 +203,17 @@ class ModelUnit:
             self._let_go("items", item)
         return errors
 
-    def receipt(self, key: str, now: int) -> Receipt | None:
+    def record(self, key: str, now: int) -> IdempotencyRecord | None:
         self._begin()
-        receipt = self._receipts.get(key)
-        return None if receipt is None or receipt.expires_at <= now else receipt
+        record = self._receipts.get(key)
+        return None if record is None or record.expires_at <= now else record
 
-    def add_receipt(self, receipt: Receipt, now: int) -> Errors:
+    def add_receipt(self, record: IdempotencyRecord, now: int) -> Errors:
         """Those that have expired are of no account, whether they are forgotten or not."""
-        errors: Errors = {IdempotencyKeyInUse} if self.receipt(receipt.key, now) else set()
+        errors: Errors = {IdempotencyKeyInUse} if self.record(record.key, now) else set()
         errors |= self._write()
         if not errors:
-            self._receipts[receipt.key] = receipt
+            self._receipts[record.key] = record
         return errors
 
     def commit(self) -> Errors:
@@ -221,7 +221,7 @@ class ModelUnit:
         errors = self._write()
         if not errors:
             self._store.rows, self._store.highest = self._rows, self._highest
-            self._store.receipts = self._receipts
+            self._store.idempotency_records = self._receipts
         self.writing = False
         return errors
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from domain.errors import BelongingsError
-from service_layer.ports import Receipt, UnitOfWork
+from service_layer.ports import IdempotencyRecord, UnitOfWork
 from tests.contract.model import Errors, ModelStore, ModelUnit, Row
 
 
@@ -73,12 +73,12 @@ class PairedUnit:
                 self.removed[key] = self.held.pop(key)
 
     def get_receipt(self, key: str, now: int) -> None:
-        expect(self.uow.receipts.get(key, now=now), self.model.receipt(key, now))
+        expect(self.uow.idempotency_records.get(key, now=now), self.model.record(key, now))
 
-    def add_receipt(self, receipt: Receipt, now: int) -> bool:
+    def add_receipt(self, record: IdempotencyRecord, now: int) -> bool:
         """Whether it was added."""
-        errors = self.model.add_receipt(receipt, now)
-        return self._attempt(lambda: self.uow.receipts.add(receipt, now=now), errors)
+        errors = self.model.add_receipt(record, now)
+        return self._attempt(lambda: self.uow.idempotency_records.add(record, now=now), errors)
 
     def commit(self) -> None:
         self._attempt(self.uow.commit, self.model.commit())

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from sqlalchemy import func, select
 
-from adapters.sql.tables import items
+from adapters.sql.mapping.tables import items
 from domain.items import Item
 from domain.users import User
 from entrypoints.container import SqlContainer

@@ -12,15 +12,15 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from adapters.sql.engines import parse_url
-from adapters.sql.patient_pymysql import PatientConnection
+from adapters.sql.engine.engines import parse_url
+from adapters.sql.engine.pymysql_deadlines import DeadlineConnection
 from domain.errors import IdempotencyKeyInUse, StorageUnavailable
 from domain.items import Item
 from entrypoints.container import Container, build_container
 from entrypoints.settings import Settings, processors
 from service_layer.deadline import set_deadline
-from service_layer.ports import Receipt
-from service_layer.read_models import PageRequest
+from service_layer.ports import IdempotencyRecord
+from service_layer.read_models import PageParams
 from tests.certificates import make_certificate
 from tests.databases import SQL
 
@@ -51,9 +51,9 @@ def test_a_view_that_gets_no_connection_in_time_is_told(impatient: Impatient) ->
         for _ in range(reader.pool.size()):
             stack.enter_context(reader.connect())
         with pytest.raises(StorageUnavailable) as told:
-            views.items(PageRequest())
+            views.items(PageParams())
     assert told.value.reason == "all connections are in use"
-    assert views.items(PageRequest()).rows == []
+    assert views.items(PageParams()).rows == []
 
 
 def test_a_writer_that_has_to_wait_too_long_is_told_and_wrote_nothing(impatient: Impatient) -> None:
@@ -84,7 +84,7 @@ def test_every_connection_comes_back(impatient: Impatient) -> None:
                 uow.items.add(Item(title=str(n)))
                 if n % 2:
                     uow.commit()
-            uow.views.items(PageRequest(limit=1))
+            uow.views.items(PageParams(limit=1))
 
     threads = [Thread(target=use) for _ in range(8)]
     for thread in threads:
@@ -118,7 +118,7 @@ def test_connections_that_the_server_dropped_are_replaced(impatient: Impatient, 
     with container.unit_of_work() as uow:
         uow.items.add(Item(title="Towel"))
         uow.commit()
-    assert len(uow.views.items(PageRequest()).rows) == 1
+    assert len(uow.views.items(PageParams()).rows) == 1
 
 
 @pytest.mark.parametrize("impatient", SERVERS, indirect=True)
@@ -140,7 +140,7 @@ def test_scans_take_no_connection_of_other_reads(impatient: Impatient) -> None:
     with container.engines().scanner.connect():
         with pytest.raises(StorageUnavailable):
             container.unit_of_work().views.count_items()
-        assert container.unit_of_work().views.items(PageRequest()).rows == []
+        assert container.unit_of_work().views.items(PageParams()).rows == []
     assert container.unit_of_work().views.count_items() == 0
 
 
@@ -223,17 +223,17 @@ def test_a_server_that_has_become_a_standby_is_not_available_to_writers(impatien
         with pytest.raises(StorageUnavailable) as told:
             uow.items.add(Item(title="Towel"))
     assert "read-only transaction" in told.value.reason
-    assert container.unit_of_work().views.items(PageRequest()).rows == []
+    assert container.unit_of_work().views.items(PageParams()).rows == []
 
 
 @pytest.mark.parametrize("impatient", SERVERS, indirect=True)
 def test_whoever_waits_too_long_for_the_twin_of_a_request_is_told_that_it_is_at_work(impatient: Impatient) -> None:
     container = impatient(statement_wait=2)
-    receipt = Receipt("key", "request", "null", 2_000_000_000)
+    record = IdempotencyRecord("key", "request", "null", 2_000_000_000)
     with container.unit_of_work() as twin:
-        twin.receipts.add(receipt, now=0)
+        twin.idempotency_records.add(record, now=0)
         with container.unit_of_work() as uow, pytest.raises(IdempotencyKeyInUse):
-            uow.receipts.add(receipt, now=0)
+            uow.idempotency_records.add(record, now=0)
 
 
 @pytest.mark.parametrize("impatient", ["sqlite"], indirect=True)
@@ -249,7 +249,7 @@ def test_connections_to_mariadb_share_what_tls_needs_unless_they_trust_somebody_
     def context(options: str) -> SSLContext:
         url = parse_url(f"mysql://localhost/belongings{options}")
         (), arguments = url.get_dialect()().create_connect_args(url)
-        return PatientConnection(**arguments, defer_connect=True).ctx
+        return DeadlineConnection(**arguments, defer_connect=True).ctx
 
     trusting, choosy = context(""), context(f"?ssl_ca={certificate}")
     assert context("") is trusting

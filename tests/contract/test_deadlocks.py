@@ -10,9 +10,9 @@ import pytest
 from domain.errors import Deadlock
 from entrypoints.container import Container
 from service_layer import retrying
-from service_layer.items import change_item
+from service_layer.items import update_item
 from service_layer.ports import UnitOfWork
-from service_layer.read_models import PageRequest
+from service_layer.read_models import PageParams
 from service_layer.retrying import retry_on_deadlock
 from tests.contract.stored import stored_item, stored_user
 
@@ -60,11 +60,11 @@ def deadlocked(container: Container, other: Callable[..., Any]) -> tuple[list[ob
 
     with ThreadPoolExecutor(2) as pool:
         one = pool.submit(
-            outcome, lambda: change_item(container.unit_of_work(), item, {"owner_id": user}, precondition=meet)
+            outcome, lambda: update_item(container.unit_of_work(), item, {"owner_id": user}, precondition=meet)
         )
         two = pool.submit(outcome, lambda: other(container.unit_of_work(), user, item, meet))
         outcomes = [one.result(), two.result()]
-    (row,) = container.unit_of_work().views.items(PageRequest()).rows
+    (row,) = container.unit_of_work().views.items(PageParams()).rows
     assert row["owner_id"] == user  # it was given, in the first run or in the second
     assert (row["description"] == "of somebody") == (outcomes[1] is None)
     return outcomes, meet.runs

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.sql.backup import back_up, restore
-from adapters.sql.engines import parse_url
-from adapters.sql.migrations import migrate
+from adapters.sql.engine.engines import parse_url
+from adapters.sql.operations.backup import back_up, restore
+from adapters.sql.operations.migrations import migrate
 from tests.conftest import container_for
 from tests.contract.stored import stored_item
 

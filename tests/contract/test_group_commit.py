@@ -9,13 +9,13 @@ from domain.errors import EmailTaken, StaleVersion, StorageUnavailable
 from domain.items import Item
 from domain.users import User
 from entrypoints.container import Container, SqlContainer
-from service_layer.read_models import PageRequest
-from service_layer.users import change_user, read_user, remove_user
+from service_layer.read_models import PageParams
+from service_layer.users import delete_user, read_user, update_user
 from tests.contract.stored import stored_item, stored_user
 
 
 def titles(container: Container) -> list[str]:
-    return [item["title"] for item in container.unit_of_work().views.items(PageRequest()).rows]
+    return [item["title"] for item in container.unit_of_work().views.items(PageParams()).rows]
 
 
 def test_what_units_of_work_commit_together_is_there_afterwards(container: Container) -> None:
@@ -43,13 +43,13 @@ def test_each_change_is_held_against_what_those_before_it_have_made(container: C
     user_id = stored_user(units)
     before = read_user(units(), user_id)
     with container.store().group_commit():
-        change_user(units(), hasher, user_id, {"is_active": False}, precondition=before.__eq__)
+        update_user(units(), hasher, user_id, {"is_active": False}, precondition=before.__eq__)
         with pytest.raises(StaleVersion):
-            change_user(units(), hasher, user_id, {"is_active": True}, precondition=before.__eq__)
+            update_user(units(), hasher, user_id, {"is_active": True}, precondition=before.__eq__)
         stored_item(units, owner_id=user_id)
         with pytest.raises(StaleVersion):
-            remove_user(units(), user_id, precondition=before.__eq__)
-        assert len(change_user(units(), hasher, user_id, {"is_active": True})["items"]) == 1
+            delete_user(units(), user_id, precondition=before.__eq__)
+        assert len(update_user(units(), hasher, user_id, {"is_active": True})["items"]) == 1
     assert read_user(units(), user_id)["is_active"]
 
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import delete
 
-from adapters.sql import tables
+from adapters.sql.mapping import tables
 from entrypoints.container import Container, SqlContainer
 from tests.conftest import Databases
 from tests.contract.machine import AnyStore

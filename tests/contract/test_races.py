@@ -14,7 +14,7 @@ from domain.items import Item
 from entrypoints.api.app import create_app
 from entrypoints.container import Container
 from service_layer.ports import UnitOfWork
-from service_layer.read_models import PageRequest
+from service_layer.read_models import PageParams
 from tests.conftest import Databases, container_for
 from tests.databases import ALL
 
@@ -48,7 +48,7 @@ def test_each_round_of_simultaneous_sign_ups_has_one_winner(container: Container
 
     assert run(rounds) == [{200: 1, 400: AT_ONCE - 1}] * ROUNDS
     views, users, after = container.unit_of_work().views, 0, 0
-    while page := views.users(PageRequest(after=after)).rows:
+    while page := views.users(PageParams(after=after)).rows:
         users, after = users + len(page), page[-1]["id"]
     assert users == ROUNDS
 
@@ -97,4 +97,4 @@ def test_many_writers_lose_no_update_and_meet_no_conflict(databases: Databases, 
         with ProcessPoolExecutor(PROCESSES, mp_context=get_context("forkserver")) as processes:
             list(processes.map(partial(in_another_process, url, ids), range(PROCESSES)))
     views = container.unit_of_work().views
-    assert sum(int(item["title"]) for item in views.items(PageRequest()).rows) == WRITES
+    assert sum(int(item["title"]) for item in views.items(PageParams()).rows) == WRITES

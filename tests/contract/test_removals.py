@@ -6,18 +6,19 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import func, select
 
-from adapters.sql import removals, repositories
-from adapters.sql.tables import items, removed_users, users
+from adapters.sql.mapping import removals
+from adapters.sql.mapping.tables import items, removed_users, users
+from adapters.sql.writing import repositories
 from domain.errors import StaleVersion, UserNotFound
 from domain.items import Item
 from entrypoints.container import Container, SqlContainer
-from service_layer.read_models import ItemFilter, PageRequest, Sort, UserFilter
-from service_layer.users import read_user, remove_user
+from service_layer.read_models import ItemFilter, PageParams, Sort, UserFilter
+from service_layer.users import delete_user, read_user
 from tests.conftest import Databases
 from tests.contract.stored import Units, stored_item, stored_user
 from tests.contract.test_model import run
 from tests.contract.test_waiting import WITH_USER, Act, after
-from tests.contract.test_waiting import remove_user as remove
+from tests.contract.test_waiting import delete_user as remove
 from tests.databases import SQL
 
 ITEMS = 250
@@ -50,7 +51,7 @@ def rich_user(units: Units, count: int = ITEMS) -> int:
 
 def shown(units: Units) -> list[object]:
     """Everything that lists and counts say."""
-    views, page = units().views, PageRequest(limit=3)
+    views, page = units().views, PageParams(limit=3)
     filters = [
         ItemFilter(),
         ItemFilter(words=("owel",)),
@@ -89,12 +90,12 @@ def test_a_removed_user_is_gone_at_once_with_all_items_and_stays_so_while_they_a
     stored_item(units, title="Towel 1", owner_id=poor)
     stored_item(units)
     views = units().views
-    *theirs, first, second = views.items(PageRequest()).rows
-    remove_user(units(), rich)
-    assert views.items(PageRequest()).rows == [first, second]
-    assert views.users(PageRequest()).rows == [read_user(units(), poor)]
+    *theirs, first, second = views.items(PageParams()).rows
+    delete_user(units(), rich)
+    assert views.items(PageParams()).rows == [first, second]
+    assert views.users(PageParams()).rows == [read_user(units(), poor)]
     assert [views.item(item["id"]) for item in theirs] == [None] * 30
-    assert (views.user(rich), views.user_items(rich, PageRequest())) == (None, None)
+    assert (views.user(rich), views.user_items(rich, PageParams())) == (None, None)
     assert (views.count_users(), views.count_items(), views.count_items(ItemFilter(owner=rich))) == (1, 2, 0)
     before = shown(units)
     purged(container)
@@ -105,13 +106,13 @@ def test_a_removed_user_is_gone_at_once_with_all_items_and_stays_so_while_they_a
 def test_the_address_of_a_removed_user_is_free_at_once_and_the_id_does_not_come_back(container: Container) -> None:
     units = container.unit_of_work
     first = rich_user(units, 3)
-    remove_user(units(), first)
+    delete_user(units(), first)
     second = stored_user(units)
     assert second > first
     purged(container)
     assert read_user(units(), second)["items"] == []
     with pytest.raises(UserNotFound):
-        remove_user(units(), first)
+        delete_user(units(), first)
 
 
 @pytest.mark.usefixtures("all_marked")
@@ -127,15 +128,15 @@ def test_who_waits_for_a_user_who_is_marked_as_removed_is_told_that_they_are_gon
 @pytest.mark.parametrize("act", WITH_USER)
 def test_nothing_can_be_done_with_a_user_who_is_marked_as_removed(unit_of_work: Units, act: Act) -> None:
     user, item = rich_user(unit_of_work, 1), stored_item(unit_of_work)
-    remove_user(unit_of_work(), user)
+    delete_user(unit_of_work(), user)
 
-    def attempt() -> None:
+    def idempotency() -> None:
         with unit_of_work() as uow:
             act(uow, user, item)
             uow.commit()
 
     with pytest.raises(UserNotFound):
-        attempt()
+        idempotency()
     assert unit_of_work().views.count_items() == 1
 
 
@@ -163,8 +164,8 @@ def test_a_precondition_on_a_user_with_many_items_is_heeded(unit_of_work: Units)
     seen = read_user(unit_of_work(), user_id)
     stored_item(unit_of_work, owner_id=user_id)
     with pytest.raises(StaleVersion):
-        remove_user(unit_of_work(), user_id, precondition=seen.__eq__)
-    remove_user(unit_of_work(), user_id, precondition=read_user(unit_of_work(), user_id).__eq__)
+        delete_user(unit_of_work(), user_id, precondition=seen.__eq__)
+    delete_user(unit_of_work(), user_id, precondition=read_user(unit_of_work(), user_id).__eq__)
     assert unit_of_work().views.count_items() == 0
 
 
@@ -174,7 +175,7 @@ def test_a_purge_goes_on_where_the_last_one_stopped_and_leaves_no_rows(container
     units = container.unit_of_work
     rich = rich_user(units)
     stored_item(units, owner_id=stored_user(units, "b@example.com"))
-    remove_user(units(), rich)
+    delete_user(units(), rich)
     assert rows(container) == [1, 2, ITEMS + 1]
     assert container.store().purge()
     assert 1 < rows(container)[2] < ITEMS + 1
@@ -186,7 +187,7 @@ def test_a_purge_goes_on_where_the_last_one_stopped_and_leaves_no_rows(container
 @pytest.mark.parametrize("container", ["postgresql", "mariadb"], indirect=True)
 def test_of_two_who_purge_at_once_one_has_nothing_to_do(container: SqlContainer) -> None:
     rich = rich_user(container.unit_of_work, 10)
-    remove_user(container.unit_of_work(), rich)
+    delete_user(container.unit_of_work(), rich)
     with container.sessions().new() as session:
         assert session.scalar(removals.FIRST_MARK.with_for_update()) == rich
         assert not container.store().purge()
@@ -200,9 +201,9 @@ def test_a_user_with_a_thousand_items_is_deleted_at_once_and_one_with_more_is_ma
         values = {"title": "Towel", "version": 1, "search_text": "towel"}
         owners = [few] * removals.AT_ONCE + [many] * (removals.AT_ONCE + 1)
         connection.execute(items.insert(), [{**values, "owner_id": owner} for owner in owners])
-    remove_user(container.unit_of_work(), few)
+    delete_user(container.unit_of_work(), few)
     assert rows(container) == [0, 1, removals.AT_ONCE + 1]
-    remove_user(container.unit_of_work(), many)
+    delete_user(container.unit_of_work(), many)
     assert rows(container) == [1, 1, removals.AT_ONCE + 1]
     purged(container)
     assert rows(container) == [0, 0, 0]

@@ -7,11 +7,11 @@ from typing import cast
 import pytest
 from sqlalchemy import text
 
-from adapters.sql.engines import parse_url
-from adapters.sql.migrations import migrate
+from adapters.sql.engine.engines import parse_url
+from adapters.sql.operations.migrations import migrate
 from domain.items import Item
 from entrypoints.container import SqlContainer
-from service_layer.read_models import ItemFilter, PageRequest
+from service_layer.read_models import ItemFilter, PageParams
 from tests.conftest import Databases, container_for
 
 PAGE = Path(__file__).parents[2] / "docs/databases.md"
@@ -31,7 +31,7 @@ def test_the_index_for_searching_changes_no_answer_and_is_used(databases: Databa
 
     def found() -> list[object]:
         views = container.unit_of_work().views
-        return [(views.items(PageRequest(), each), views.count_items(each)) for each in filters]
+        return [(views.items(PageParams(), each), views.count_items(each)) for each in filters]
 
     before = found()
     administrator = container.engines().reader  # in autocommit, which CONCURRENTLY needs

@@ -9,8 +9,8 @@ import pytest
 from domain.errors import EmailTaken, InvalidValue, ItemNotFound, StaleVersion, UserNotFound
 from domain.items import Item
 from domain.users import User
-from service_layer.ports import Receipt
-from service_layer.read_models import ItemFilter, PageRequest
+from service_layer.ports import IdempotencyRecord
+from service_layer.read_models import ItemFilter, PageParams
 from tests.contract.stored import Units, stored_item, stored_user
 
 
@@ -32,15 +32,15 @@ def test_leaving_without_a_commit_discards_everything(unit_of_work: Units) -> No
     with unit_of_work() as uow:
         uow.users.add(User(email="a@example.com", hashed_password="x"))
         uow.items.add(Item(title="Towel"))
-    assert not unit_of_work().views.users(PageRequest()).rows
-    assert not unit_of_work().views.items(PageRequest()).rows
+    assert not unit_of_work().views.users(PageParams()).rows
+    assert not unit_of_work().views.items(PageParams()).rows
 
 
 def test_an_error_discards_everything(unit_of_work: Units) -> None:
     with pytest.raises(ZeroDivisionError), unit_of_work() as uow:
         uow.items.add(Item(title="Towel"))
         raise ZeroDivisionError
-    assert not unit_of_work().views.items(PageRequest()).rows
+    assert not unit_of_work().views.items(PageParams()).rows
 
 
 def test_a_unit_of_work_can_be_used_again(unit_of_work: Units) -> None:
@@ -49,16 +49,16 @@ def test_a_unit_of_work_can_be_used_again(unit_of_work: Units) -> None:
         with uow:
             uow.items.add(Item(title=title))
             uow.commit()
-    assert [item["title"] for item in uow.views.items(PageRequest()).rows] == ["one", "two"]
+    assert [item["title"] for item in uow.views.items(PageParams()).rows] == ["one", "two"]
 
 
 def test_nobody_sees_what_is_not_committed_not_even_ones_own_views(unit_of_work: Units) -> None:
     with unit_of_work() as uow:
         uow.items.add(Item(title="Towel"))
-        assert not uow.views.items(PageRequest()).rows
-        assert not unit_of_work().views.items(PageRequest()).rows
+        assert not uow.views.items(PageParams()).rows
+        assert not unit_of_work().views.items(PageParams()).rows
         uow.commit()
-        assert len(uow.views.items(PageRequest()).rows) == 1
+        assert len(uow.views.items(PageParams()).rows) == 1
 
 
 def test_a_change_after_a_commit_is_not_seen_before_the_next(unit_of_work: Units) -> None:
@@ -68,8 +68,8 @@ def test_a_change_after_a_commit_is_not_seen_before_the_next(unit_of_work: Units
         item.title = "Cloth"
         uow.commit()
         item.title = "Sieve"
-        assert [item["title"] for item in uow.views.items(PageRequest()).rows] == ["Cloth"]
-    assert [item["title"] for item in unit_of_work().views.items(PageRequest()).rows] == ["Cloth"]
+        assert [item["title"] for item in uow.views.items(PageParams()).rows] == ["Cloth"]
+    assert [item["title"] for item in unit_of_work().views.items(PageParams()).rows] == ["Cloth"]
 
 
 def test_changes_are_written_by_commit_and_counted(unit_of_work: Units) -> None:
@@ -109,7 +109,7 @@ def test_an_address_is_taken_in_any_case(unit_of_work: Units, other: str) -> Non
     stored_user(unit_of_work)
     with pytest.raises(EmailTaken), unit_of_work() as uow:
         uow.users.add(User(email=other, hashed_password="y"))
-    assert len(unit_of_work().views.users(PageRequest()).rows) == 1
+    assert len(unit_of_work().views.users(PageParams()).rows) == 1
 
 
 def test_an_address_is_taken_within_one_unit_of_work(unit_of_work: Units) -> None:
@@ -148,7 +148,7 @@ def test_of_simultaneous_sign_ups_with_one_address_one_succeeds(unit_of_work: Un
 def test_an_item_needs_an_owner_that_exists(unit_of_work: Units) -> None:
     with pytest.raises(UserNotFound), unit_of_work() as uow:
         uow.items.add(Item(title="Towel", owner_id=1_000_000))
-    assert not unit_of_work().views.items(PageRequest()).rows
+    assert not unit_of_work().views.items(PageParams()).rows
 
 
 def test_an_owner_can_come_with_the_item(unit_of_work: Units) -> None:
@@ -317,7 +317,7 @@ def test_what_a_change_asks_for_that_may_not_be_is_told_before_anything_is_added
             elif what == "item":
                 uow.items.add(Item(title="Towel"))
             else:
-                uow.receipts.add(Receipt("key", "fingerprint", "null", 2), now=1)
+                uow.idempotency_records.add(IdempotencyRecord("key", "fingerprint", "null", 2), now=1)
 
 
 def test_a_changed_address_must_be_free_and_is_taken_from_then_on(unit_of_work: Units) -> None:

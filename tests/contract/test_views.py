@@ -9,7 +9,7 @@ import pytest
 from domain.items import Item
 from domain.users import User
 from service_layer.ports import UnitOfWork
-from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX, PageRequest
+from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX, PageParams
 
 Units = Callable[[], UnitOfWork]
 
@@ -50,21 +50,21 @@ def test_what_is_not_there_is_none(unit_of_work: Units) -> None:
     for id in (1, ID_MAX):
         assert views.user(id) is None
         assert views.item(id) is None
-        assert views.user_items(id, PageRequest()) is None
+        assert views.user_items(id, PageParams()) is None
 
 
 def test_empty_lists_are_empty(unit_of_work: Units) -> None:
     views = unit_of_work().views
-    for page in (views.users(PageRequest()), views.items(PageRequest())):
+    for page in (views.users(PageParams()), views.items(PageParams())):
         assert (list(page.rows), page.more) == ([], False)
 
 
 def test_a_user_without_items_is_not_nobody(unit_of_work: Units) -> None:
     ((user_id,), _) = fill(unit_of_work, users=1)
-    page = unit_of_work().views.user_items(user_id, PageRequest())
+    page = unit_of_work().views.user_items(user_id, PageParams())
     assert page is not None
     assert (list(page.rows), page.more) == ([], False)
-    beyond = unit_of_work().views.user_items(user_id, PageRequest(skip=5, after=5))
+    beyond = unit_of_work().views.user_items(user_id, PageParams(skip=5, after=5))
     assert beyond is not None
     assert not beyond.rows
 
@@ -72,18 +72,18 @@ def test_a_user_without_items_is_not_nobody(unit_of_work: Units) -> None:
 @pytest.mark.parametrize(
     ("page", "expected", "more"),
     [
-        (PageRequest(), slice(0, 7), False),
-        (PageRequest(limit=7), slice(0, 7), False),
-        (PageRequest(limit=6), slice(0, 6), True),
-        (PageRequest(limit=2, skip=3), slice(3, 5), True),
-        (PageRequest(limit=2, skip=5), slice(5, 7), False),
-        (PageRequest(skip=7), slice(7, 7), False),
-        (PageRequest(skip=ID_MAX), slice(7, 7), False),
-        (PageRequest(after=ID_MAX), slice(7, 7), False),
+        (PageParams(), slice(0, 7), False),
+        (PageParams(limit=7), slice(0, 7), False),
+        (PageParams(limit=6), slice(0, 6), True),
+        (PageParams(limit=2, skip=3), slice(3, 5), True),
+        (PageParams(limit=2, skip=5), slice(5, 7), False),
+        (PageParams(skip=7), slice(7, 7), False),
+        (PageParams(skip=ID_MAX), slice(7, 7), False),
+        (PageParams(after=ID_MAX), slice(7, 7), False),
     ],
 )
 def test_lists_are_cut_where_they_are_asked_to_be(
-    unit_of_work: Units, page: PageRequest, expected: slice, more: bool
+    unit_of_work: Units, page: PageParams, expected: slice, more: bool
 ) -> None:
     users, items = fill(unit_of_work, users=7, items=7)
     views = unit_of_work().views
@@ -96,11 +96,11 @@ def test_following_after_shows_every_row_once_and_in_order(unit_of_work: Units) 
     (users, items) = fill(unit_of_work, users=3, each=4)
     views, seen, after, more = unit_of_work().views, [], 0, True
     while more:
-        page = views.items(PageRequest(limit=5, after=after))
+        page = views.items(PageParams(limit=5, after=after))
         seen += [item["id"] for item in page.rows]
         after, more = seen[-1], page.more
     assert seen == items
-    own = views.user_items(users[1], PageRequest(limit=2, skip=1, after=items[1]))
+    own = views.user_items(users[1], PageParams(limit=2, skip=1, after=items[1]))
     assert own is not None
     assert [item["title"] for item in own.rows] == [f"{users[1]}/{n}" for n in (2, 3)]
     assert not own.more
@@ -109,11 +109,11 @@ def test_following_after_shows_every_row_once_and_in_order(unit_of_work: Units) 
 def test_a_user_is_shown_with_their_first_items_only(unit_of_work: Units) -> None:
     (users, _) = fill(unit_of_work, users=2, each=EMBEDDED_ITEMS + 2, items=1)
     views = unit_of_work().views
-    listed = views.users(PageRequest()).rows[1]
+    listed = views.users(PageParams()).rows[1]
     assert views.user(users[1]) == listed
     assert [item["title"] for item in listed["items"]] == [f"{users[1]}/{n}" for n in range(EMBEDDED_ITEMS)]
     assert all(one["id"] < other["id"] for one, other in pairwise(listed["items"]))
-    rest = views.user_items(users[1], PageRequest(after=listed["items"][-1]["id"]))
+    rest = views.user_items(users[1], PageParams(after=listed["items"][-1]["id"]))
     assert rest is not None
     assert len(rest.rows) == 2
 

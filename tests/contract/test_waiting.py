@@ -14,7 +14,7 @@ from domain.users import User
 from entrypoints.container import SqlContainer, build_container
 from entrypoints.settings import Settings
 from service_layer.ports import UnitOfWork
-from service_layer.read_models import PageRequest
+from service_layer.read_models import PageParams
 from tests.conftest import Databases
 from tests.contract.stored import Units, stored_item, stored_user
 from tests.databases import ALL
@@ -36,11 +36,11 @@ def impatient(request: pytest.FixtureRequest, databases: Databases) -> Iterator[
     container.store().close()
 
 
-def change_user(uow: UnitOfWork, user: int, item: int) -> None:
+def update_user(uow: UnitOfWork, user: int, item: int) -> None:
     uow.users.get(user).is_active = False
 
 
-def remove_user(uow: UnitOfWork, user: int, item: int) -> None:
+def delete_user(uow: UnitOfWork, user: int, item: int) -> None:
     uow.users.remove(uow.users.get(user))
 
 
@@ -52,11 +52,11 @@ def give_item_to_user(uow: UnitOfWork, user: int, item: int) -> None:
     uow.items.get(item).owner_id = user
 
 
-def change_item(uow: UnitOfWork, user: int, item: int) -> None:
+def update_item(uow: UnitOfWork, user: int, item: int) -> None:
     uow.items.get(item).title = "Sieve"
 
 
-def remove_item(uow: UnitOfWork, user: int, item: int) -> None:
+def delete_item(uow: UnitOfWork, user: int, item: int) -> None:
     uow.items.remove(uow.items.get(item))
 
 
@@ -68,8 +68,8 @@ def get_item(uow: UnitOfWork, user: int, item: int) -> Item:
     return uow.items.get(item)
 
 
-WITH_USER: list[Act] = [change_user, remove_user, add_item_for_user, give_item_to_user, get_user]
-WITH_ITEM: list[Act] = [change_item, remove_item, give_item_to_user, get_item]
+WITH_USER: list[Act] = [update_user, delete_user, add_item_for_user, give_item_to_user, get_user]
+WITH_ITEM: list[Act] = [update_item, delete_item, give_item_to_user, get_item]
 
 
 def outcome(uow: UnitOfWork, act: Act, user: int, item: int) -> object:
@@ -88,12 +88,12 @@ def test_while_somebody_has_it_nobody_else_can_get_change_or_remove_it_or_give_t
     impatient: Units, get: Act, acts: list[Act]
 ) -> None:
     user, item = stored_user(impatient), stored_item(impatient)
-    shown = impatient().views.users(PageRequest()), impatient().views.items(PageRequest())
+    shown = impatient().views.users(PageParams()), impatient().views.items(PageParams())
     with impatient() as first, ThreadPoolExecutor(len(acts)) as threads:
         get(first, user, item)
         told = {act.__name__: threads.submit(outcome, impatient(), act, user, item) for act in acts}
         assert {name: each.result() for name, each in told.items()} == dict.fromkeys(told, StorageUnavailable)
-    assert (impatient().views.users(PageRequest()), impatient().views.items(PageRequest())) == shown
+    assert (impatient().views.users(PageParams()), impatient().views.items(PageParams())) == shown
 
 
 def test_while_somebody_has_a_users_items_locked_nobody_else_can_get_change_or_remove_one(impatient: Units) -> None:
@@ -123,8 +123,8 @@ def test_a_users_items_are_had_without_waiting_for_those_of_others(impatient: Un
 def test_what_was_got_before_cannot_be_changed_either_while_somebody_has_it(impatient: Units, get: Act) -> None:
     user, item = stored_user(impatient), stored_item(impatient)
     with impatient() as second:
-        change_user(second, user, item)
-        change_item(second, user, item)
+        update_user(second, user, item)
+        update_item(second, user, item)
         second.commit()  # the transaction ends, the entities stay
         held = second.users.get(user), second.items.get(item)
         second.commit()
@@ -177,21 +177,21 @@ def after(units: Units, first: Act, second: Act, user: int, item: int) -> object
 
 def test_who_waits_for_a_user_sees_what_was_changed(unit_of_work: Units) -> None:
     user, item = stored_user(unit_of_work), stored_item(unit_of_work)
-    got = after(unit_of_work, change_user, get_user, user, item)
+    got = after(unit_of_work, update_user, get_user, user, item)
     assert isinstance(got, User)
     assert (got.is_active, got.version) == (False, 2)
 
 
 def test_who_waits_for_an_item_sees_what_was_changed(unit_of_work: Units) -> None:
     user, item = stored_user(unit_of_work), stored_item(unit_of_work)
-    got = after(unit_of_work, change_item, get_item, user, item)
+    got = after(unit_of_work, update_item, get_item, user, item)
     assert isinstance(got, Item)
     assert (got.title, got.version) == ("Sieve", 2)
 
 
 def test_two_changes_of_one_item_are_both_kept(unit_of_work: Units) -> None:
     user, item = stored_user(unit_of_work), stored_item(unit_of_work)
-    assert after(unit_of_work, change_item, give_item_to_user, user, item) is None
+    assert after(unit_of_work, update_item, give_item_to_user, user, item) is None
     shown = unit_of_work().views.item(item)
     assert shown is not None
     assert (shown["title"], shown["owner_id"]) == ("Sieve", user)
@@ -199,7 +199,7 @@ def test_two_changes_of_one_item_are_both_kept(unit_of_work: Units) -> None:
 
 @pytest.mark.parametrize(
     ("remove", "act", "error"),
-    [(remove_user, act, UserNotFound) for act in WITH_USER] + [(remove_item, act, ItemNotFound) for act in WITH_ITEM],
+    [(delete_user, act, UserNotFound) for act in WITH_USER] + [(delete_item, act, ItemNotFound) for act in WITH_ITEM],
 )
 def test_who_waits_for_what_is_removed_is_told_that_it_is_gone(
     unit_of_work: Units, remove: Act, act: Act, error: type[BelongingsError]
@@ -219,14 +219,14 @@ def test_who_waits_for_a_user_who_is_removed_may_go_on_when_an_item_for_them_is_
         uow.items.add(Item(title="Spoon"))
         return refused
 
-    assert after(unit_of_work, remove_user, add_two, stored_user(unit_of_work), 0) == 2
+    assert after(unit_of_work, delete_user, add_two, stored_user(unit_of_work), 0) == 2
     assert unit_of_work().views.count_items() == 1
 
 
 @pytest.mark.parametrize("act", [add_item_for_user, give_item_to_user])
 def test_who_waits_to_give_an_item_to_a_user_who_stays_gives_it(unit_of_work: Units, act: Act) -> None:
     user, item = stored_user(unit_of_work), stored_item(unit_of_work)
-    assert after(unit_of_work, change_user, act, user, item) is None
+    assert after(unit_of_work, update_user, act, user, item) is None
     shown = unit_of_work().views.user(user)
     assert shown is not None
     assert (shown["is_active"], len(shown["items"])) == (False, 1)
@@ -237,8 +237,8 @@ def test_who_leaves_without_a_commit_lets_others_in(impatient: Units, fails: boo
     user, item = stored_user(impatient), stored_item(impatient)
     try:
         with impatient() as first:
-            remove_user(first, user, item)
-            remove_item(first, user, item)
+            delete_user(first, user, item)
+            delete_item(first, user, item)
             if fails:
                 raise ZeroDivisionError
     except ZeroDivisionError:

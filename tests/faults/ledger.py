@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, NullPool, create_engine, text
 
-from adapters.sql.engines import parse_url
+from adapters.sql.engine.engines import parse_url
 from tests.faults.writers import Promises
 
 

@@ -25,11 +25,11 @@ _forks = get_context("forkserver")
 """Of a process that has loaded everything already: that takes longer than all else that a start does."""
 
 _LOADED = [
-    "adapters.sql.migrations",
+    "adapters.sql.operations.migrations",
     "entrypoints.api.app",
     "entrypoints.cli",
     "entrypoints.container",
-    "entrypoints.serving",
+    "entrypoints.server.serving",
     "psycopg",
     "pymysql",
     "uvicorn.lifespan.on",

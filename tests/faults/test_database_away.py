@@ -19,9 +19,9 @@ from psutil import Process
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from adapters.sql.engines import parse_url
-from adapters.sql.migrations import migrate
-from adapters.sql.pool import FairQueuePool
+from adapters.sql.engine.engines import parse_url
+from adapters.sql.engine.pool import FairQueuePool
+from adapters.sql.operations.migrations import migrate
 from domain.errors import BelongingsError, OutcomeUnknown, StorageUnavailable
 from domain.items import Item
 from entrypoints.api.app import create_app

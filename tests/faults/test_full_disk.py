@@ -17,8 +17,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, NullPool, create_engine, text
 
-from adapters.sql.engines import parse_url
-from adapters.sql.migrations import migrate
+from adapters.sql.engine.engines import parse_url
+from adapters.sql.operations.migrations import migrate
 from entrypoints.api.app import create_app
 from tests.api.problems import expect_problem
 from tests.conftest import Databases

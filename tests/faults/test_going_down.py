@@ -16,9 +16,9 @@ import psutil
 import pytest
 from sqlalchemy import NullPool, create_engine, select
 
-from adapters.sql.engines import parse_url
-from adapters.sql.migrations import migrate
-from adapters.sql.tables import items
+from adapters.sql.engine.engines import parse_url
+from adapters.sql.mapping.tables import items
+from adapters.sql.operations.migrations import migrate
 from tests.conftest import Databases
 from tests.databases import SQL, new_database
 from tests.faults.conftest import Belongings, Figure, OwnServers

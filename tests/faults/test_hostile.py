@@ -31,8 +31,8 @@ _ANSWER = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r\n]*\r\n")
 def service(tmp_path: Path) -> Iterator[Service]:
     """On a file; it does not wait for what is not going to come, and waits for whatever others keep it from."""
     settings: dict[str, Any] = {f"BELONGINGS_{name}_WAIT": "0.5" for name in ("HEAD", "BODY")}
-    patience: dict[str, Any] = {f"BELONGINGS_{name}": "60" for name in ("DEADLINE", "POOL_WAIT", "STATEMENT_WAIT")}
-    with Service(tmp_path, **settings, **patience) as service:
+    timeouts: dict[str, Any] = {f"BELONGINGS_{name}": "60" for name in ("DEADLINE", "POOL_WAIT", "STATEMENT_WAIT")}
+    with Service(tmp_path, **settings, **timeouts) as service:
         yield service
 
 

@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from adapters.sql.engines import parse_url
-from adapters.sql.migrations import migrate
+from adapters.sql.engine.engines import parse_url
+from adapters.sql.operations.migrations import migrate
 from tests.conftest import Databases
 from tests.faults.conftest import Figure
 from tests.faults.service import Service

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import create_engine, text
 
-from adapters.sql.engines import parse_url
-from adapters.sql.migrations import migrate
+from adapters.sql.engine.engines import parse_url
+from adapters.sql.operations.migrations import migrate
 from tests.conftest import Databases
 from tests.faults.service import Service
 

@@ -17,12 +17,12 @@ from sqlalchemy import event
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from adapters.in_memory import InMemoryStore, InMemoryUnitOfWork
-from adapters.in_memory_views import InMemoryViews, State
-from adapters.sql.engines import parse_url
-from adapters.sql.migrations import migrate
+from adapters.memory.store import InMemoryStore, InMemoryUnitOfWork
+from adapters.memory.views import InMemoryViews, State
+from adapters.sql.engine.engines import parse_url
+from adapters.sql.operations.migrations import migrate
 from entrypoints.api.app import create_app
-from entrypoints.api.lanes import Lanes
+from entrypoints.api.thread_pools import ThreadPools
 from entrypoints.container import Container, SqlContainer, build_container
 from entrypoints.settings import Settings
 from tests.conftest import Databases, QuickHasher
@@ -108,8 +108,11 @@ def connect_all(container: Container) -> None:
 
 def busy(app: FastAPI) -> bool:
     """Whether anything waits for a thread or has a connection."""
-    lanes: Lanes = app.state.lanes
-    return bool(any(lane.waiting for lane in lanes) or any(p.checkedout() for p in pools(app.state.container)))
+    thread_pools: ThreadPools = app.state.thread_pools
+    return bool(
+        any(thread_pool.waiting for thread_pool in thread_pools)
+        or any(p.checkedout() for p in pools(app.state.container))
+    )
 
 
 class Stopwatch:

@@ -5,8 +5,8 @@ from time import monotonic, sleep
 
 import pytest
 
-from adapters.sql.engines import parse_url
-from adapters.sql.migrations import migrate
+from adapters.sql.engine.engines import parse_url
+from adapters.sql.operations.migrations import migrate
 from tests.faults.conftest import Belongings, Figure
 from tests.faults.ledger import NOTHING_WRONG, compare, unsound
 from tests.faults.writers import Writers

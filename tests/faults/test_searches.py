@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from adapters.sql.engines import parse_url
+from adapters.sql.engine.engines import parse_url
 from benchmarks.rows import ITEMS_EACH, fill
 from tests.conftest import Databases
 from tests.databases import SQL

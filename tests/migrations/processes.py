@@ -5,8 +5,8 @@ import signal
 
 from sqlalchemy import Engine, event
 
-from adapters.sql.engines import parse_url
-from adapters.sql.migrations import migrate
+from adapters.sql.engine.engines import parse_url
+from adapters.sql.operations.migrations import migrate
 
 
 def migrate_it(url: str) -> int:

@@ -19,9 +19,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 
-from adapters.sql.engines import parse_url
-from adapters.sql.migrations import migrate
-from adapters.sql.schema import REVISIONS
+from adapters.sql.engine.engines import parse_url
+from adapters.sql.mapping.schema import REVISIONS
+from adapters.sql.operations.migrations import migrate
 
 BROKE_IT = "0003"
 """The one migration that does not keep to this; no version without it was ever released."""

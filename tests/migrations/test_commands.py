@@ -11,9 +11,9 @@ import pytest
 from alembic import command
 from sqlalchemy import NullPool, create_engine, text
 
-from adapters.sql.engines import parse_url
-from adapters.sql.migrations import config
-from adapters.sql.schema import REVISIONS, current_revision
+from adapters.sql.engine.engines import parse_url
+from adapters.sql.mapping.schema import REVISIONS, current_revision
+from adapters.sql.operations.migrations import config
 from tests.conftest import Databases
 
 ROOT = Path(__file__).parents[2]

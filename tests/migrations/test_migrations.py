@@ -8,9 +8,9 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
-from adapters.sql.engines import parse_url
-from adapters.sql.migrations import config, migrate
-from adapters.sql.schema import REVISIONS, current_revision
+from adapters.sql.engine.engines import parse_url
+from adapters.sql.mapping.schema import REVISIONS, current_revision
+from adapters.sql.operations.migrations import config, migrate
 from domain.errors import SchemaMismatch, SchemaNewer
 from domain.items import Item
 from tests.conftest import container_for

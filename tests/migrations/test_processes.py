@@ -7,9 +7,9 @@ from multiprocessing.context import ForkServerContext
 import pytest
 from alembic import command
 
-from adapters.sql.engines import parse_url
-from adapters.sql.migrations import config, migrate
-from adapters.sql.schema import REVISIONS
+from adapters.sql.engine.engines import parse_url
+from adapters.sql.mapping.schema import REVISIONS
+from adapters.sql.operations.migrations import config, migrate
 from tests.migrations.processes import migrate_and_die, migrate_it
 from tests.migrations.test_migrations import checksum, fill, wrong_search_texts
 

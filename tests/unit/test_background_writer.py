@@ -106,7 +106,7 @@ def run(program: str) -> str:
 def test_whatever_a_process_says_last_is_written_before_it_ends() -> None:
     said = run(
         "import logging, sys, warnings\n"
-        "from entrypoints.logs import configure\n"
+        "from entrypoints.logging import configure\n"
         "configure('text')\n"
         "configure('json')\n"
         "logging.getLogger('belongings').info('logged')\n"
@@ -119,7 +119,7 @@ def test_whatever_a_process_says_last_is_written_before_it_ends() -> None:
 def test_a_process_that_was_forked_writes_its_own_lines() -> None:
     said = run(
         "import os, sys\n"
-        "from entrypoints.logs import configure\n"
+        "from entrypoints.logging import configure\n"
         "configure('text')\n"
         "print('before', file=sys.stderr)\n"
         "child = os.fork()\n"

@@ -10,7 +10,7 @@ import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from entrypoints.connections import Bounds, Connection
+from entrypoints.server.connections import Bounds, Connection
 
 
 @pytest.mark.parametrize(("workers", "pauses"), [(1, 0), (2, 3)])
@@ -18,7 +18,7 @@ def test_a_worker_among_others_leaves_them_time_to_take_the_next(
     monkeypatch: pytest.MonkeyPatch, workers: int, pauses: int
 ) -> None:
     paused: list[float] = []
-    monkeypatch.setattr("entrypoints.connections.sleep", paused.append)
+    monkeypatch.setattr("entrypoints.server.connections.sleep", paused.append)
     state = ServerState()
 
     async def connect() -> None:

@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 
-from service_layer.deadline import UNHURRIED, seconds_left, set_deadline
+from service_layer.deadline import DEFAULT_TIMEOUT, seconds_left, set_deadline
 
 
 def left_after(moment: float | None) -> float:
@@ -13,7 +13,7 @@ def left_after(moment: float | None) -> float:
 
 
 def test_a_thread_for_which_nobody_waits_has_time_for_each_wait() -> None:
-    assert left_after(None) == UNHURRIED
+    assert left_after(None) == DEFAULT_TIMEOUT
 
 
 def test_a_deadline_leaves_less_and_less_and_then_nothing() -> None:
@@ -23,4 +23,4 @@ def test_a_deadline_leaves_less_and_less_and_then_nothing() -> None:
 
 def test_one_thread_s_deadline_is_not_another_s() -> None:
     left_after(monotonic() - 1)
-    assert seconds_left() == UNHURRIED
+    assert seconds_left() == DEFAULT_TIMEOUT

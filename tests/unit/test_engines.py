@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.sql.engines import is_private, parse_url
+from adapters.sql.engine.engines import is_private, parse_url
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from adapters.in_memory import InMemoryStore, InMemoryUnitOfWork
+from adapters.memory.store import InMemoryStore, InMemoryUnitOfWork
 from domain.errors import (
     BatchRejected,
     BelongingsError,
@@ -16,13 +16,13 @@ from domain.errors import (
     UserNotFound,
 )
 from domain.items import Item
-from service_layer.idempotency import KEPT_FOR, Attempt, once
+from service_layer.idempotency import KEPT_FOR, IdempotentRequest, once
 from service_layer.items import create_item, create_items
-from service_layer.ports import Receipt
-from service_layer.read_models import PageRequest
+from service_layer.ports import IdempotencyRecord
+from service_layer.read_models import PageParams
 from service_layer.users import create_user
 
-ATTEMPT = Attempt(key="1", fingerprint="POST /items/", now=1_000)
+ATTEMPT = IdempotentRequest(key="1", fingerprint="POST /items/", now=1_000)
 OTHER_REQUEST = replace(ATTEMPT, fingerprint="POST /users/")
 
 
@@ -47,7 +47,7 @@ def uow(store: InMemoryStore) -> InMemoryUnitOfWork:
 
 
 def titles(uow: InMemoryUnitOfWork) -> list[str]:
-    return [item["title"] for item in uow.views.items(PageRequest()).rows]
+    return [item["title"] for item in uow.views.items(PageParams()).rows]
 
 
 def test_without_a_key_each_request_is_another(uow: InMemoryUnitOfWork) -> None:
@@ -56,70 +56,70 @@ def test_without_a_key_each_request_is_another(uow: InMemoryUnitOfWork) -> None:
 
 
 def test_a_repeated_attempt_gets_the_first_answer_and_does_nothing(uow: InMemoryUnitOfWork) -> None:
-    first = create_item(uow, title="Towel", price=Decimal("0.10"), attempt=ATTEMPT)
-    again = create_item(uow, title="Towel", price=Decimal("0.10"), attempt=ATTEMPT)
+    first = create_item(uow, title="Towel", price=Decimal("0.10"), idempotency=ATTEMPT)
+    again = create_item(uow, title="Towel", price=Decimal("0.10"), idempotency=ATTEMPT)
     assert list(again.items()) == list(first.items())
     assert titles(uow) == ["Towel"]
 
 
 def test_a_repeated_batch_gets_the_first_answer_and_does_nothing(uow: InMemoryUnitOfWork) -> None:
-    first = create_items(uow, [{"title": "Towel"}, {"title": "Sieve"}], attempt=ATTEMPT)
-    assert create_items(uow, [{"title": "Towel"}, {"title": "Sieve"}], attempt=ATTEMPT) == first
+    first = create_items(uow, [{"title": "Towel"}, {"title": "Sieve"}], idempotency=ATTEMPT)
+    assert create_items(uow, [{"title": "Towel"}, {"title": "Sieve"}], idempotency=ATTEMPT) == first
     assert titles(uow) == ["Towel", "Sieve"]
 
 
 def test_a_repeated_sign_up_gets_the_first_answer_and_not_that_the_address_is_taken(uow: InMemoryUnitOfWork) -> None:
-    first = create_user(uow, WeakHasher(), email="rick@example.com", password="wubbalubba", attempt=ATTEMPT)
-    again = create_user(uow, WeakHasher(), email="rick@example.com", password="wubbalubba", attempt=ATTEMPT)
+    first = create_user(uow, WeakHasher(), email="rick@example.com", password="wubbalubba", idempotency=ATTEMPT)
+    again = create_user(uow, WeakHasher(), email="rick@example.com", password="wubbalubba", idempotency=ATTEMPT)
     assert again == first
 
 
 def test_a_sign_up_with_another_password_is_another_request(uow: InMemoryUnitOfWork) -> None:
-    create_user(uow, WeakHasher(), email="rick@example.com", password="wubbalubba", attempt=ATTEMPT)
+    create_user(uow, WeakHasher(), email="rick@example.com", password="wubbalubba", idempotency=ATTEMPT)
     with pytest.raises(IdempotencyKeyReused):
-        create_user(uow, WeakHasher(), email="rick@example.com", password="wubba lubba", attempt=ATTEMPT)
+        create_user(uow, WeakHasher(), email="rick@example.com", password="wubba lubba", idempotency=ATTEMPT)
 
 
 def test_a_receipt_holds_what_a_request_was_without_its_secret(uow: InMemoryUnitOfWork) -> None:
-    create_user(uow, WeakHasher(), email="rick@example.com", password="wubbalubba", attempt=ATTEMPT)
+    create_user(uow, WeakHasher(), email="rick@example.com", password="wubbalubba", idempotency=ATTEMPT)
     with uow:
-        receipt = uow.receipts.get("1", now=1_000)
+        record = uow.idempotency_records.get("1", now=1_000)
     answer = '{"email": "rick@example.com", "id": 1, "is_active": true, "items": []}'
-    assert receipt == Receipt("1", "POST /items/ 10 with 1", answer, 1_000 + KEPT_FOR)
+    assert record == IdempotencyRecord("1", "POST /items/ 10 with 1", answer, 1_000 + KEPT_FOR)
 
 
 def test_a_key_that_comes_with_another_request_is_refused_and_nothing_done(uow: InMemoryUnitOfWork) -> None:
-    create_item(uow, title="Towel", attempt=ATTEMPT)
+    create_item(uow, title="Towel", idempotency=ATTEMPT)
     with pytest.raises(IdempotencyKeyReused):
-        create_item(uow, title="Sieve", attempt=OTHER_REQUEST)
+        create_item(uow, title="Sieve", idempotency=OTHER_REQUEST)
     assert titles(uow) == ["Towel"]
 
 
 def test_another_key_is_another_attempt(uow: InMemoryUnitOfWork) -> None:
-    create_item(uow, title="Towel", attempt=ATTEMPT)
-    create_item(uow, title="Towel", attempt=replace(ATTEMPT, key="2"))
+    create_item(uow, title="Towel", idempotency=ATTEMPT)
+    create_item(uow, title="Towel", idempotency=replace(ATTEMPT, key="2"))
     assert titles(uow) == ["Towel", "Towel"]
 
 
 @pytest.mark.parametrize(("later", "kept"), [(86_399, ["Towel"]), (86_400, ["Towel", "Sieve"])])
 def test_an_answer_is_kept_for_a_day(uow: InMemoryUnitOfWork, later: int, kept: list[str]) -> None:
-    create_item(uow, title="Towel", attempt=ATTEMPT)
-    create_item(uow, title="Sieve", attempt=replace(ATTEMPT, now=ATTEMPT.now + later))
+    create_item(uow, title="Towel", idempotency=ATTEMPT)
+    create_item(uow, title="Sieve", idempotency=replace(ATTEMPT, now=ATTEMPT.now + later))
     assert titles(uow) == kept
 
 
 def test_a_refusal_is_not_kept(uow: InMemoryUnitOfWork) -> None:
     rick = "rick@example.com"
     with pytest.raises(UserNotFound):
-        create_item(uow, title="Towel", owner_id=1, attempt=ATTEMPT)
+        create_item(uow, title="Towel", owner_id=1, idempotency=ATTEMPT)
     with pytest.raises(BatchRejected):
-        create_items(uow, [{"title": "Towel", "owner_id": 1}], attempt=ATTEMPT)
+        create_items(uow, [{"title": "Towel", "owner_id": 1}], idempotency=ATTEMPT)
     with pytest.raises(InvalidValue):
-        create_item(uow, title="", attempt=ATTEMPT)
+        create_item(uow, title="", idempotency=ATTEMPT)
     create_user(uow, WeakHasher(), email=rick, password="wubbalubba")
     with pytest.raises(EmailTaken):
-        create_user(uow, WeakHasher(), email=rick, password="wubbalubba", attempt=ATTEMPT)
-    assert create_item(uow, title="Towel", owner_id=1, attempt=ATTEMPT)["owner_id"] == 1
+        create_user(uow, WeakHasher(), email=rick, password="wubbalubba", idempotency=ATTEMPT)
+    assert create_item(uow, title="Towel", owner_id=1, idempotency=ATTEMPT)["owner_id"] == 1
 
 
 @pytest.mark.parametrize("refusal", [EmailTaken(), UserNotFound(), BatchRejected({}), None])
@@ -143,7 +143,7 @@ def test_who_is_overtaken_by_another_request_with_the_key_is_refused(
 ) -> None:
     def overtaken() -> None:
         uow.commit()
-        create_item(InMemoryUnitOfWork(store), title="Towel", attempt=OTHER_REQUEST)
+        create_item(InMemoryUnitOfWork(store), title="Towel", idempotency=OTHER_REQUEST)
         uow.items.add(Item(title="Sieve"))
 
     with pytest.raises(IdempotencyKeyReused):

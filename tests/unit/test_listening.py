@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from uvicorn import Server
 
-from entrypoints.serving import CannotServe, check_tls, find_address, listen, run
+from entrypoints.server.serving import CannotServe, check_tls, find_address, listen, run
 from entrypoints.settings import Settings
 from tests.certificates import make_certificate
 

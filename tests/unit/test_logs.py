@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from entrypoints.logs import JsonFormatter, TextFormatter, request_id
+from entrypoints.logging import JsonFormatter, TextFormatter, request_id
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 SECRET = "hunter2"

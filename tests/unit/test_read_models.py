@@ -14,7 +14,7 @@ from service_layer.read_models import (
     ItemFilter,
     Owner,
     Page,
-    PageRequest,
+    PageParams,
     UserFilter,
     item_view,
     user_view,
@@ -24,7 +24,7 @@ ITEM = Item(title="Towel", description="Big", price=Decimal("42.50"), owner_id=1
 
 
 def test_a_page_is_the_first_hundred_rows_unless_asked_otherwise() -> None:
-    page = PageRequest()
+    page = PageParams()
     assert (page.limit, page.skip, page.after) == (100, 0, 0)
 
 
@@ -32,7 +32,7 @@ def test_a_page_is_the_first_hundred_rows_unless_asked_otherwise() -> None:
     ("limit", "skip", "after"), [(1, 0, 0), (PAGE_MAX, 0, 0), (1, ID_MAX, 0), (1, 0, ID_MAX), (1, ID_MAX, ID_MAX)]
 )
 def test_a_page_reaches_up_to_its_bounds(limit: int, skip: int, after: int) -> None:
-    page = PageRequest(limit=limit, skip=skip, after=after)
+    page = PageParams(limit=limit, skip=skip, after=after)
     assert (page.limit, page.skip, page.after, page.after_value) == (limit, skip, after, None)
 
 
@@ -42,7 +42,7 @@ def test_a_page_reaches_up_to_its_bounds(limit: int, skip: int, after: int) -> N
 )
 def test_a_page_beyond_its_bounds_is_refused(limit: int, skip: int, after: int) -> None:
     with pytest.raises(ValueError, match="a page is out of bounds"):
-        PageRequest(limit=limit, skip=skip, after=after)
+        PageParams(limit=limit, skip=skip, after=after)
 
 
 def test_all_are_wanted_unless_asked_otherwise() -> None:

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from adapters.in_memory import InMemoryStore, InMemoryUnitOfWork
+from adapters.memory.store import InMemoryStore, InMemoryUnitOfWork
 from domain.errors import Deadlock
 from service_layer import retrying
-from service_layer.idempotency import Attempt
-from service_layer.items import change_item, create_item, create_items, remove_item
+from service_layer.idempotency import IdempotentRequest
+from service_layer.items import create_item, create_items, delete_item, update_item
 from service_layer.ports import UnitOfWork
-from service_layer.read_models import PageRequest
-from service_layer.users import change_user, create_user, remove_user
+from service_layer.read_models import PageParams
+from service_layer.users import create_user, delete_user, update_user
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +20,7 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retrying, "_PAUSE", 0)
 
 
-ATTEMPT = Attempt(key="1", fingerprint="a request", now=1_000)
+ATTEMPT = IdempotentRequest(key="1", fingerprint="a request", now=1_000)
 
 
 class Hasher:
@@ -58,20 +58,20 @@ def uow() -> DeadlockedUnitOfWork:
 UseCase = Callable[[UnitOfWork], Any]
 USE_CASES: dict[str, UseCase] = {
     "create_user": lambda uow: create_user(
-        uow, Hasher(), email="b@example.com", password="long enough", attempt=ATTEMPT
+        uow, Hasher(), email="b@example.com", password="long enough", idempotency=ATTEMPT
     ),
-    "change_user": lambda uow: change_user(uow, Hasher(), 1, {"is_active": False}, precondition=bool),
-    "remove_user": lambda uow: remove_user(uow, 1, precondition=bool),
-    "create_item": lambda uow: create_item(uow, title="Sieve", owner_id=1, attempt=ATTEMPT),
-    "create_items": lambda uow: create_items(uow, [{"title": "Sieve"}, {"title": "Spoon"}], attempt=ATTEMPT),
-    "change_item": lambda uow: change_item(uow, 1, {"title": "Sieve", "owner_id": None}, precondition=bool),
-    "remove_item": lambda uow: remove_item(uow, 1, precondition=bool),
+    "change_user": lambda uow: update_user(uow, Hasher(), 1, {"is_active": False}, precondition=bool),
+    "remove_user": lambda uow: delete_user(uow, 1, precondition=bool),
+    "create_item": lambda uow: create_item(uow, title="Sieve", owner_id=1, idempotency=ATTEMPT),
+    "create_items": lambda uow: create_items(uow, [{"title": "Sieve"}, {"title": "Spoon"}], idempotency=ATTEMPT),
+    "change_item": lambda uow: update_item(uow, 1, {"title": "Sieve", "owner_id": None}, precondition=bool),
+    "remove_item": lambda uow: delete_item(uow, 1, precondition=bool),
 }
 
 
 def everything(uow: UnitOfWork) -> list[object]:
     """All that can be seen, but for ids, as those of the first run are gone."""
-    users, items = uow.views.users(PageRequest()).rows, uow.views.items(PageRequest()).rows
+    users, items = uow.views.users(PageParams()).rows, uow.views.items(PageParams()).rows
     seen = [{**user, "id": 0, "items": len(user["items"])} for user in users]
     return [*seen, *({**item, "id": 0} for item in items)]
 

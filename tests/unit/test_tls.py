@@ -11,8 +11,8 @@ import pytest
 import uvloop
 from uvicorn.server import ServerState
 
-from entrypoints.connections import Bounds
-from entrypoints.tls import TlsConfig, TlsConnection
+from entrypoints.server.connections import Bounds
+from entrypoints.server.tls import TlsConfig, TlsConnection
 from tests.certificates import make_certificate
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"

@@ -9,7 +9,7 @@ import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from entrypoints.connections import Bounds, Connection
+from entrypoints.server.connections import Bounds, Connection
 
 OFFERS = [
     b"Upgrade: h2c",

@@ -4,30 +4,30 @@ from decimal import Decimal
 
 import pytest
 
-from adapters.in_memory import InMemoryStore, InMemoryUnitOfWork
+from adapters.memory.store import InMemoryStore, InMemoryUnitOfWork
 from domain.errors import BatchRejected, EmailTaken, InvalidValue, ItemNotFound, StaleVersion, UserNotFound
 from service_layer.items import (
     ItemChanges,
     NewItem,
-    change_item,
     create_item,
     create_items,
+    delete_item,
     list_items,
     list_user_items,
     read_item,
-    remove_item,
+    update_item,
 )
-from service_layer.read_models import ID_MAX, ItemFilter, PageRequest, UserFilter
+from service_layer.read_models import ID_MAX, ItemFilter, PageParams, UserFilter
 from service_layer.users import (
     UserChanges,
-    change_user,
     create_user,
+    delete_user,
     list_users,
     read_user,
-    remove_user,
+    update_user,
 )
 
-EVERYTHING = PageRequest()
+EVERYTHING = PageParams()
 
 
 class BackwardsHasher:
@@ -89,8 +89,8 @@ def test_a_sign_up_that_is_refused_leaves_nothing_behind(
 
 def test_everybody_is_listed_in_id_order_and_in_pages(uow: InMemoryUnitOfWork) -> None:
     ids = [create_user(uow, HASHER, email=f"{n}@example.com", password="wubbalubba")["id"] for n in range(3)]
-    first = list_users(uow, PageRequest(limit=2))
-    rest = list_users(uow, PageRequest(limit=2, after=ids[1]))
+    first = list_users(uow, PageParams(limit=2))
+    rest = list_users(uow, PageParams(limit=2, after=ids[1]))
     assert [[user["id"] for user in page.rows] for page in (first, rest)] == [ids[:2], ids[2:]]
     assert (first.more, rest.more) == (True, False)
 
@@ -126,7 +126,7 @@ def test_only_their_own_items_are_listed_for_a_user(uow: InMemoryUnitOfWork, ric
     other = create_item(uow, title="Towel")
     assert list_user_items(uow, rick, EVERYTHING).rows == own
     assert list_items(uow, EVERYTHING).rows == [*own, other]
-    assert list_user_items(uow, rick, PageRequest(skip=1)).rows == own[1:]
+    assert list_user_items(uow, rick, PageParams(skip=1)).rows == own[1:]
 
 
 def test_what_does_not_exist_is_not_found(uow: InMemoryUnitOfWork) -> None:
@@ -137,18 +137,18 @@ def test_what_does_not_exist_is_not_found(uow: InMemoryUnitOfWork) -> None:
     with pytest.raises(ItemNotFound):
         read_item(uow, 1)
     with pytest.raises(UserNotFound):
-        change_user(uow, HASHER, 1, {"is_active": False})
+        update_user(uow, HASHER, 1, {"is_active": False})
     with pytest.raises(UserNotFound):
-        remove_user(uow, 1)
+        delete_user(uow, 1)
     with pytest.raises(ItemNotFound):
-        change_item(uow, 1, {"title": "Sieve"})
+        update_item(uow, 1, {"title": "Sieve"})
     with pytest.raises(ItemNotFound):
-        remove_item(uow, 1)
+        delete_item(uow, 1)
 
 
 def test_those_who_are_wanted_are_listed_and_counted(uow: InMemoryUnitOfWork, rick: int) -> None:
     morty = create_user(uow, HASHER, email="morty@example.com", password="ohgeezohman")["id"]
-    change_user(uow, HASHER, morty, {"is_active": False})
+    update_user(uow, HASHER, morty, {"is_active": False})
     active, gone = UserFilter(is_active=True), UserFilter(email="MORTY@example.com", is_active=True)
     assert [user["id"] for user in list_users(uow, EVERYTHING, active).rows] == [rick]
     assert not list_users(uow, EVERYTHING, gone).rows
@@ -165,17 +165,17 @@ def test_items_that_are_wanted_are_listed_in_the_wanted_order_and_counted(uow: I
 
 def test_what_is_changed_of_a_user_changes_and_the_rest_stays(uow: InMemoryUnitOfWork, rick: int) -> None:
     item = create_item(uow, title="Portal gun", owner_id=rick)
-    shown = change_user(uow, HASHER, rick, {"email": "pickle@example.com"})
+    shown = update_user(uow, HASHER, rick, {"email": "pickle@example.com"})
     assert shown == {"email": "pickle@example.com", "id": rick, "is_active": True, "items": [item]}
-    assert change_user(uow, HASHER, rick, {"is_active": False}) == {**shown, "is_active": False}
-    assert change_user(uow, HASHER, rick, {}) == {**shown, "is_active": False}
+    assert update_user(uow, HASHER, rick, {"is_active": False}) == {**shown, "is_active": False}
+    assert update_user(uow, HASHER, rick, {}) == {**shown, "is_active": False}
     assert read_user(uow, rick) == {**shown, "is_active": False}
     with uow:
         assert uow.users.get(rick).hashed_password == "abbulabbuw"
 
 
 def test_the_hash_of_a_changed_password_is_stored(uow: InMemoryUnitOfWork, rick: int) -> None:
-    change_user(uow, HASHER, rick, {"password": "tinyrick"})
+    update_user(uow, HASHER, rick, {"password": "tinyrick"})
     with uow:
         assert uow.users.get(rick).hashed_password == "kcirynit"
 
@@ -193,9 +193,9 @@ def test_no_password_is_hashed_for_a_user_who_is_not_there_or_not_as_expected(
     uow: InMemoryUnitOfWork, rick: int
 ) -> None:
     with pytest.raises(UserNotFound):
-        change_user(uow, NoHasher(), rick + 1, {"password": "tinyrick"})
+        update_user(uow, NoHasher(), rick + 1, {"password": "tinyrick"})
     with pytest.raises(StaleVersion):
-        change_user(uow, NoHasher(), rick, {"password": "tinyrick"}, precondition=lambda _: False)
+        update_user(uow, NoHasher(), rick, {"password": "tinyrick"}, precondition=lambda _: False)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_a_change_of_a_user_that_is_refused_changes_nothing(
     create_user(uow, HASHER, email="morty@example.com", password="ohgeezohman")
     before = read_user(uow, rick)
     with pytest.raises(error):
-        change_user(uow, HASHER, rick, changes, password_min_length=least)
+        update_user(uow, HASHER, rick, changes, password_min_length=least)
     assert read_user(uow, rick) == before
     with uow:
         assert uow.users.get(rick).hashed_password == "abbulabbuw"
@@ -227,7 +227,7 @@ def test_values_that_no_user_may_have_are_refused_before_the_user_is_looked_up(
 ) -> None:
     for user_id in (rick, rick + 1):
         with pytest.raises(InvalidValue):
-            change_user(uow, HASHER, user_id, changes, precondition=lambda _: False)
+            update_user(uow, HASHER, user_id, changes, precondition=lambda _: False)
 
 
 @pytest.mark.parametrize(
@@ -239,27 +239,27 @@ def test_values_that_no_item_may_have_are_refused_before_the_item_is_looked_up(
     towel = create_item(uow, title="Towel")["id"]
     for item_id in (towel, towel + 1):
         with pytest.raises(InvalidValue):
-            change_item(uow, item_id, changes, precondition=lambda _: False)
+            update_item(uow, item_id, changes, precondition=lambda _: False)
     assert read_item(uow, towel)["title"] == "Towel"
 
 
 def test_a_removed_user_is_gone_with_their_items(uow: InMemoryUnitOfWork, rick: int) -> None:
     create_item(uow, title="Portal gun", owner_id=rick)
     towel = create_item(uow, title="Towel")
-    remove_user(uow, rick)
+    delete_user(uow, rick)
     assert not list_users(uow, EVERYTHING).rows
     assert list_items(uow, EVERYTHING).rows == [towel]
 
 
 def test_who_is_still_as_they_were_seen_can_be_changed_and_removed(uow: InMemoryUnitOfWork, rick: int) -> None:
     seen = read_user(uow, rick)
-    changed = change_user(uow, HASHER, rick, {"is_active": False}, precondition=seen.__eq__)
+    changed = update_user(uow, HASHER, rick, {"is_active": False}, precondition=seen.__eq__)
     with pytest.raises(StaleVersion):
-        change_user(uow, HASHER, rick, {"email": "pickle@example.com"}, precondition=seen.__eq__)
+        update_user(uow, HASHER, rick, {"email": "pickle@example.com"}, precondition=seen.__eq__)
     with pytest.raises(StaleVersion):
-        remove_user(uow, rick, precondition=seen.__eq__)
+        delete_user(uow, rick, precondition=seen.__eq__)
     assert read_user(uow, rick) == changed
-    remove_user(uow, rick, precondition=changed.__eq__)
+    delete_user(uow, rick, precondition=changed.__eq__)
     assert not list_users(uow, EVERYTHING).rows
 
 
@@ -267,14 +267,14 @@ def test_a_user_who_got_an_item_is_not_as_they_were_seen(uow: InMemoryUnitOfWork
     seen = read_user(uow, rick)
     create_item(uow, title="Portal gun", owner_id=rick)
     with pytest.raises(StaleVersion):
-        remove_user(uow, rick, precondition=seen.__eq__)
+        delete_user(uow, rick, precondition=seen.__eq__)
     assert uow.views.count_items() == 1
 
 
 def test_what_is_changed_of_an_item_changes_and_the_rest_stays(uow: InMemoryUnitOfWork, rick: int) -> None:
     item = create_item(uow, title="Portal gun", description="Used", price=Decimal(42), owner_id=rick)
     changes: list[ItemChanges] = [{"title": "Flask"}, {"description": None, "price": Decimal("0.5")}, {}]
-    shown = [change_item(uow, item["id"], each) for each in changes]
+    shown = [update_item(uow, item["id"], each) for each in changes]
     assert shown[0] == {**item, "title": "Flask"}
     assert shown[1] == shown[2] == {**item, "title": "Flask", "description": None, "price": 0.5}
     assert read_item(uow, item["id"]) == shown[2]
@@ -282,9 +282,9 @@ def test_what_is_changed_of_an_item_changes_and_the_rest_stays(uow: InMemoryUnit
 
 def test_an_item_can_get_another_owner_or_none(uow: InMemoryUnitOfWork, rick: int) -> None:
     item = create_item(uow, title="Towel")
-    assert change_item(uow, item["id"], {"owner_id": rick}) == {**item, "owner_id": rick}
+    assert update_item(uow, item["id"], {"owner_id": rick}) == {**item, "owner_id": rick}
     assert [each["id"] for each in read_user(uow, rick)["items"]] == [item["id"]]
-    assert change_item(uow, item["id"], {"owner_id": None}) == item
+    assert update_item(uow, item["id"], {"owner_id": None}) == item
     assert not read_user(uow, rick)["items"]
 
 
@@ -301,26 +301,26 @@ def test_a_change_of_an_item_that_is_refused_changes_nothing(
 ) -> None:
     item = create_item(uow, title="Towel", price=Decimal(1))
     with pytest.raises(error):
-        change_item(uow, item["id"], changes)
+        update_item(uow, item["id"], changes)
     assert read_item(uow, item["id"]) == item
 
 
 def test_a_removed_item_is_gone_and_its_owner_stays(uow: InMemoryUnitOfWork, rick: int) -> None:
     item = create_item(uow, title="Portal gun", owner_id=rick)
-    remove_item(uow, item["id"])
+    delete_item(uow, item["id"])
     assert not list_items(uow, EVERYTHING).rows
     assert not read_user(uow, rick)["items"]
 
 
 def test_an_item_that_is_still_as_it_was_seen_can_be_changed_and_removed(uow: InMemoryUnitOfWork) -> None:
     seen = create_item(uow, title="Towel")
-    changed = change_item(uow, seen["id"], {"title": "Sieve"}, precondition=seen.__eq__)
+    changed = update_item(uow, seen["id"], {"title": "Sieve"}, precondition=seen.__eq__)
     with pytest.raises(StaleVersion):
-        change_item(uow, seen["id"], {"title": "Spoon"}, precondition=seen.__eq__)
+        update_item(uow, seen["id"], {"title": "Spoon"}, precondition=seen.__eq__)
     with pytest.raises(StaleVersion):
-        remove_item(uow, seen["id"], precondition=seen.__eq__)
+        delete_item(uow, seen["id"], precondition=seen.__eq__)
     assert read_item(uow, seen["id"]) == changed
-    remove_item(uow, seen["id"], precondition=changed.__eq__)
+    delete_item(uow, seen["id"], precondition=changed.__eq__)
     assert not list_items(uow, EVERYTHING).rows
 
 

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from entrypoints.api import schemas
 from entrypoints.api.dependencies import ContainerDep
-from entrypoints.api.responses import json_response
+from entrypoints.api.http.responses import json_response
 from entrypoints.api.routing import PooledRoute
 
 router = APIRouter(prefix="/health", tags=["health"], route_class=PooledRoute)
@@ -19,5 +19,5 @@ async def live() -> Response:
 @router.get("/ready", response_model=schemas.Health)
 async def ready(container: ContainerDep, request: Request) -> Response:
     """Whether requests can be served; if not, the 503 says why. Answers within a second."""
-    await request.app.state.lanes.checking.run(container.store().check)
+    await request.app.state.thread_pools.checking.run(container.store().check)
     return json_response({"status": "ok"})

@@ -7,14 +7,14 @@ from starlette.types import Receive, Scope, Send
 
 from domain.errors import ItemNotFound, StaleVersion, UserNotFound
 from entrypoints.api import schemas
-from entrypoints.api.conditional import ConditionsDep
 from entrypoints.api.dependencies import ItemId, UnitOfWorkDep
-from entrypoints.api.documentation import CONDITIONAL, PAGE, TAGGED, created, problems
-from entrypoints.api.idempotency_keys import IdempotencyDep
-from entrypoints.api.preferences import PreferDep
-from entrypoints.api.problems import problem
+from entrypoints.api.http.conditional import ConditionsDep
+from entrypoints.api.http.idempotency import IdempotencyDep
+from entrypoints.api.http.openapi import CONDITIONAL, PAGE, TAGGED, created, problems
+from entrypoints.api.http.preferences import PreferDep
+from entrypoints.api.http.problems import problem
+from entrypoints.api.http.responses import created_response, item_response, json_response, page_response
 from entrypoints.api.queries import ItemQuery, strict_query
-from entrypoints.api.responses import created_response, item_response, json_response, page_response
 from entrypoints.api.routing import PooledRoute
 from service_layer import items
 
@@ -26,23 +26,21 @@ _PROBLEMS = problems(ItemNotFound, StaleVersion)
 
 
 @router.post("/", response_model=schemas.Item, responses=created("item") | problems(UserNotFound))
-def create_item(
-    body: schemas.ItemCreate, uow: UnitOfWorkDep, idempotency: IdempotencyDep, request: Request
-) -> Response:
+def create_item(body: schemas.ItemCreate, uow: UnitOfWorkDep, idempotent: IdempotencyDep, request: Request) -> Response:
     """Create an item, with an owner or without."""
     fields = body.model_dump()
-    return created_response(items.create_item(uow, **fields, attempt=idempotency(fields)), "/items/", request)
+    return created_response(items.create_item(uow, **fields, idempotency=idempotent(fields)), "/items/", request)
 
 
 @router.post("/batch", response_model=list[schemas.Item])
 def create_items(
     body: Annotated[list[schemas.ItemCreate], Body(min_length=1, max_length=BATCH_MAX)],
     uow: UnitOfWorkDep,
-    idempotency: IdempotencyDep,
+    idempotent: IdempotencyDep,
 ) -> Response:
     """Create up to 1,000 items, all or none. A 422 names those that are refused by their place, from 0."""
     fields = [each.fields() for each in body]
-    return json_response(items.create_items(uow, fields, attempt=idempotency(fields)))
+    return json_response(items.create_items(uow, fields, idempotency=idempotent(fields)))
 
 
 class _OnlyPost:
@@ -76,11 +74,11 @@ def read_item(item_id: ItemId, uow: UnitOfWorkDep, conditions: ConditionsDep) ->
 @router.patch("/{item_id}", response_model=schemas.Item, responses=TAGGED | _PROBLEMS)
 def update_item(item_id: ItemId, body: schemas.ItemUpdate, uow: UnitOfWorkDep, conditions: ConditionsDep) -> Response:
     """Change the given fields of an item; `null` clears one."""
-    return item_response(items.change_item(uow, item_id, body.changes(), precondition=conditions.precondition))
+    return item_response(items.update_item(uow, item_id, body.changes(), precondition=conditions.precondition))
 
 
 @router.delete("/{item_id}", response_model=schemas.Removed, responses=_PROBLEMS)
 def delete_item(item_id: ItemId, uow: UnitOfWorkDep, conditions: ConditionsDep) -> Response:
     """Delete an item."""
-    items.remove_item(uow, item_id, precondition=conditions.precondition)
+    items.delete_item(uow, item_id, precondition=conditions.precondition)
     return json_response({"ok": True})

@@ -6,15 +6,15 @@ from fastapi import APIRouter, Query, Request, Response
 
 from domain.errors import EmailTaken, StaleVersion, UserNotFound
 from entrypoints.api import schemas
-from entrypoints.api.conditional import ConditionsDep
 from entrypoints.api.dependencies import PasswordHasherDep, SettingsDep, UnitOfWorkDep, UserId
-from entrypoints.api.documentation import CONDITIONAL, PAGE, QUOTA, TAG, TOO_MANY_REQUESTS, created, problems
-from entrypoints.api.idempotency_keys import IdempotencyDep
-from entrypoints.api.preferences import PreferDep
+from entrypoints.api.http.conditional import ConditionsDep
+from entrypoints.api.http.idempotency import IdempotencyDep
+from entrypoints.api.http.openapi import CONDITIONAL, PAGE, QUOTA, TAG, TOO_MANY_REQUESTS, created, problems
+from entrypoints.api.http.preferences import PreferDep
+from entrypoints.api.http.responses import created_response, item_response, json_response, page_response
+from entrypoints.api.http.sign_up_limit import HashingLimitDep
 from entrypoints.api.queries import PageQuery, UserQuery, strict_query
-from entrypoints.api.responses import created_response, item_response, json_response, page_response
 from entrypoints.api.routing import PooledRoute
-from entrypoints.api.sign_up_limit import HashingLimitDep
 from service_layer import items, users
 
 router = APIRouter(prefix="/users", tags=["users"], route_class=PooledRoute)
@@ -31,14 +31,14 @@ def create_user(
     hasher: PasswordHasherDep,
     settings: SettingsDep,
     limit_hashing: HashingLimitDep,
-    idempotency: IdempotencyDep,
+    idempotent: IdempotencyDep,
     request: Request,
 ) -> Response:
     """Sign up a user. The address must be new: 400 `Email already registered` otherwise."""
     limit_hashing()
     fields, least = body.model_dump(), settings.password_min_length
-    attempt = idempotency({"email": body.email})
-    user = users.create_user(uow, hasher, **fields, password_min_length=least, attempt=attempt)
+    idempotency = idempotent({"email": body.email})
+    user = users.create_user(uow, hasher, **fields, password_min_length=least, idempotency=idempotency)
     return created_response(user, "/users/", request)
 
 
@@ -72,24 +72,24 @@ def update_user(
     if "password" in changes:
         limit_hashing()
     precondition = conditions.precondition
-    user = users.change_user(uow, hasher, user_id, changes, password_min_length=least, precondition=precondition)
+    user = users.update_user(uow, hasher, user_id, changes, password_min_length=least, precondition=precondition)
     return item_response(user)
 
 
 @router.delete("/{user_id}", response_model=schemas.Removed, responses=problems(UserNotFound, StaleVersion))
 def delete_user(user_id: UserId, uow: UnitOfWorkDep, conditions: ConditionsDep) -> Response:
     """Delete a user and all of their items."""
-    users.remove_user(uow, user_id, precondition=conditions.precondition)
+    users.delete_user(uow, user_id, precondition=conditions.precondition)
     return json_response({"ok": True})
 
 
 @router.post("/{user_id}/items/", response_model=schemas.Item, responses=created("item") | problems(UserNotFound))
 def create_user_item(
-    user_id: UserId, body: schemas.UserItemCreate, uow: UnitOfWorkDep, idempotency: IdempotencyDep, request: Request
+    user_id: UserId, body: schemas.UserItemCreate, uow: UnitOfWorkDep, idempotent: IdempotencyDep, request: Request
 ) -> Response:
     """Create an item for this user."""
     fields = body.model_dump()
-    item = items.create_item(uow, owner_id=user_id, **fields, attempt=idempotency(fields))
+    item = items.create_item(uow, owner_id=user_id, **fields, idempotency=idempotent(fields))
     return created_response(item, "/items/", request)
 
 

@@ -53,7 +53,7 @@ def in_pool(endpoint: Callable[..., Any]) -> Callable[..., Any]:
 
 async def run_in_pool(request: Request, name: str, function: Callable[..., Any], /, **values: Any) -> Any:
     """What the function returns in this pool of the application; in FastAPI's threads where it has no pools."""
-    pools = getattr(request.app.state, "lanes", None)
+    pools = getattr(request.app.state, "thread_pools", None)
     if pools is None:
         return await run_in_threadpool(function, **values)
     return await getattr(pools, name).run(function, **values)

@@ -1,0 +1,148 @@
+"""The read side of the store in memory."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import islice
+from typing import TypeVar, cast
+
+from domain.items import Item
+from domain.text import folded
+from domain.users import User, canonical_email
+from service_layer.ports import IdempotencyRecord
+from service_layer.read_models import (
+    ALL_ITEMS,
+    ALL_USERS,
+    EMBEDDED_ITEMS,
+    ItemFilter,
+    ItemView,
+    Owner,
+    Page,
+    PageParams,
+    Sort,
+    UserFilter,
+    UserView,
+    item_view,
+    user_view,
+)
+
+Entity = TypeVar("Entity", User, Item)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is committed; the entities in here are never changed and never handed out.
+
+    Users and items are in id order: ids ascend and writers queue.
+    """
+
+    users: dict[int, User] = field(default_factory=dict)
+    items: dict[int, Item] = field(default_factory=dict)
+    idempotency_records: dict[str, IdempotencyRecord] = field(default_factory=dict)
+
+
+class InMemoryViews:
+    """Reads what is committed; each method looks at the state once.
+
+    :param committed: the state at this moment.
+    """
+
+    def __init__(self, committed: Callable[[], State]) -> None:
+        self._committed = committed
+
+    def user(self, user_id: int) -> UserView | None:
+        state = self._committed()
+        user = state.users.get(user_id)
+        return None if user is None else _with_items(user, state)
+
+    def users(self, page: PageParams, wanted: UserFilter = ALL_USERS) -> Page[UserView]:
+        state = self._committed()
+        behind = (user for user in _wanted_users(state, wanted) if cast(int, user.id) > page.after)
+        users = _cut(behind, page)
+        return Page([_with_items(user, state) for user in users.rows], users.more)
+
+    def count_users(self, wanted: UserFilter = ALL_USERS) -> int:
+        return sum(1 for _ in _wanted_users(self._committed(), wanted))
+
+    def item(self, item_id: int) -> ItemView | None:
+        item = self._committed().items.get(item_id)
+        return None if item is None else item_view(item)
+
+    def items(self, page: PageParams, wanted: ItemFilter = ALL_ITEMS) -> Page[ItemView]:
+        return _items(self._committed(), page, wanted)
+
+    def count_items(self, wanted: ItemFilter = ALL_ITEMS) -> int:
+        return sum(1 for _ in _wanted_items(self._committed(), wanted))
+
+    def user_items(self, user_id: int, page: PageParams) -> Page[ItemView] | None:
+        state = self._committed()
+        return _items(state, page, ItemFilter(owner=user_id)) if user_id in state.users else None
+
+
+class _Order:
+    """A total order of items: each has a place, and the places of no two are equal."""
+
+    def __init__(self, sort: Sort) -> None:
+        self._by = sort.removeprefix("-")
+        self._descending = sort.startswith("-")
+
+    def page(self, items: Iterable[Item], page: PageParams) -> Page[Item]:
+        if (self._by, self._descending) != ("id", False):
+            items = sorted(items, key=self._place_of, reverse=self._descending)
+        if page.after:
+            start = self._place(page.after_value, page.after)
+            items = (item for item in items if self._is_behind(self._place_of(item), start))
+        return _cut(items, page)
+
+    def _place_of(self, item: Item) -> tuple[object, ...]:
+        return self._place(getattr(item, self._by), cast(int, item.id))
+
+    def _place(self, value: object, id: int) -> tuple[object, ...]:
+        if self._by == "id":
+            return (id,)
+        return ((value is None) != self._descending, value, id)  # None comes last whichever way
+
+    def _is_behind(self, place: tuple[object, ...], other: tuple[object, ...]) -> bool:
+        return place < other if self._descending else place > other
+
+
+def _wanted_users(state: State, wanted: UserFilter) -> Iterator[User]:
+    key = None if wanted.email is None else canonical_email(wanted.email)
+    return (
+        user
+        for user in state.users.values()
+        if key in (None, user.email_key) and wanted.is_active in (None, user.is_active)
+    )
+
+
+def _wanted_items(state: State, wanted: ItemFilter) -> Iterator[Item]:
+    words = [folded(word) for word in wanted.words]
+    return (
+        item
+        for item in state.items.values()
+        if (wanted.owner is Owner.ANYBODY or item.owner_id == (None if wanted.owner is Owner.NOBODY else wanted.owner))
+        and wanted.title in (None, item.title)
+        and _within(item.price, wanted.min_price, wanted.max_price)
+        and all(word in item.search_text for word in words)
+    )
+
+
+def _within(price: Decimal | None, least: Decimal | None, most: Decimal | None) -> bool:
+    if price is None:
+        return least is None and most is None
+    return (least is None or price >= least) and (most is None or price <= most)
+
+
+def _items(state: State, page: PageParams, wanted: ItemFilter) -> Page[ItemView]:
+    items = _Order(wanted.sort).page(_wanted_items(state, wanted), page)
+    return Page([item_view(item) for item in items.rows], items.more)
+
+
+def _with_items(user: User, state: State) -> UserView:
+    items = (item_view(item) for item in state.items.values() if item.owner_id == user.id)
+    return user_view(user, list(islice(items, EMBEDDED_ITEMS)))
+
+
+def _cut(rows: Iterable[Entity], page: PageParams) -> Page[Entity]:
+    """The page of rows that are in order."""
+    return Page.cut(list(islice(islice(rows, page.skip, None), page.limit + 1)), page.limit)

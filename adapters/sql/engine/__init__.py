@@ -1,0 +1,1 @@
+"""Engines, connection pools and drivers: how statements reach a database, and what its errors mean."""

@@ -1,0 +1,162 @@
+"""Finding what is wrong in a database, row by row, and repairing what can be repaired.
+
+Rows are read in batches by id, each by one statement without a transaction: so a service goes on beside it, and
+neither memory nor a log grows with the database.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, Table, event, true
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from adapters.sql.engine.engines import Engines, Limits, create_engines
+from adapters.sql.engine.errors import first_line, in_domain_terms
+from adapters.sql.mapping.schema import current_revision, expect_current
+from adapters.sql.mapping.tables import lasting_tables
+from adapters.sql.operations.backup import back_up, sole_process
+from adapters.sql.operations.examining import Fault, examine
+from domain.errors import SchemaMismatch, StorageUnavailable
+
+_BATCH = 500
+"""Rows in memory at once; some 40 MB of text where all of it is as long as can be."""
+
+_MESSAGES = 100
+"""How many of its own findings SQLite reports."""
+
+_LEFT = "left as it is"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is wrong.
+
+    :param place: a table and an id, or what else it is about.
+    :param problem: without any value, so that it can be shown to anybody.
+    :param repair: what was done about it, if anything was to be done.
+    :param left: whether it is still wrong.
+    """
+
+    place: str
+    problem: str
+    repair: str = ""
+    left: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.problem}{self.repair and f'; {self.repair}'}"
+
+
+def check(url: URL) -> Iterator[Finding]:
+    """What is wrong in a database; nothing is changed, and a service may use it meanwhile.
+
+    :raises StorageUnavailable: there is no such database, or it cannot be reached.
+    """
+    with _opened(url) as engines:
+        damaged = list(_as_a_whole(engines))
+        yield from damaged
+        for table in [] if damaged else lasting_tables():
+            for faults in _batches(engines.reader, table):
+                yield from (Finding(_place(fault), fault.problem) for fault in faults)
+
+
+def repair(url: URL, back_up: Callable[[], object]) -> Iterator[Finding]:
+    """The same, but what can be repaired is repaired. What a row should hold that breaks a rule only people know.
+
+    :param back_up: called once, before the first change.
+    :raises StorageUnavailable: there is no such database, it cannot be reached, or a service must be stopped first.
+    """
+    with ExitStack() as stack:
+        engines = stack.enter_context(_opened(url))
+        if url.get_backend_name() == "sqlite":
+            stack.enter_context(sole_process(Path(str(url.database))))
+        damaged = list(_as_a_whole(engines))
+        yield from damaged
+        backed_up = False
+        for table in [] if damaged else lasting_tables():
+            for faults in _batches(engines.reader, table):
+                if not backed_up and any(fault.repair is not None for fault in faults):
+                    back_up()
+                    backed_up = True
+                yield from _repaired(engines.writer, table, faults)
+
+
+def back_up_as_it_is(database: Path) -> Path:
+    """Copy a SQLite file, whatever its rows hold, into a new one beside it; where that is."""
+    file = database.with_name(f"{database.name}-before-repair-{datetime.now(UTC):%Y%m%dT%H%M%S}")
+    back_up(database, file, lambda *_: None, overwrite=False, as_it_is=True)
+    return file
+
+
+def _place(fault: Fault) -> str:
+    return f"{fault.table.name} {fault.id}"
+
+
+def _as_a_whole(engines: Engines) -> Iterator[Finding]:
+    """What is wrong so that the rows cannot be looked at, or cannot be believed."""
+    if engines.reader.dialect.name == "sqlite":
+        with engines.reader.connect() as connection:
+            for (message,) in connection.exec_driver_sql(f"PRAGMA integrity_check({_MESSAGES})"):
+                lines = [line for line in message.splitlines() if line != "ok" and not line.startswith("***")]
+                yield from (Finding("file", f"{line} (restore a backup)") for line in lines)
+    try:
+        expect_current(current_revision(engines.reader))
+    except SchemaMismatch as error:
+        yield Finding("schema", str(error))
+
+
+def _batches(reader: Engine, table: Table) -> Iterator[list[Fault]]:
+    last: int | None = None
+    while True:
+        with reader.connect() as connection:
+            which = true() if last is None else table.c.id > last
+            faults, last = examine(connection, table, which, limit=_BATCH)
+        if last is None:
+            return
+        yield faults
+
+
+def _repaired(writer: Engine, table: Table, faults: list[Fault]) -> list[Finding]:
+    """Look again at the rows that can be repaired, keep them from others, and repair them in one transaction."""
+    found = [Finding(_place(fault), fault.problem, _LEFT) for fault in faults if fault.repair is None]
+    ids = [fault.id for fault in faults if fault.repair is not None]
+    if ids:
+        with writer.begin() as connection:
+            again, _ = examine(connection, table, table.c.id.in_(ids), lock=True)
+            found += [_repair(connection, fault) for fault in again if fault.repair is not None]
+    return found
+
+
+def _repair(connection: Connection, fault: Fault) -> Finding:
+    assert fault.repair is not None
+    try:
+        with connection.begin_nested():
+            connection.execute(fault.repair)
+    except IntegrityError:
+        return Finding(_place(fault), fault.problem, f"{_LEFT}, since another row has what it should have")
+    return Finding(
+        _place(fault), fault.problem, "removed" if fault.repair.is_delete else "brought up to date", left=False
+    )
+
+
+@contextmanager
+def _opened(url: URL) -> Iterator[Engines]:
+    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
+        raise StorageUnavailable("there is no such file")  # SQLite would make one
+    try:
+        with in_domain_terms(), closing(create_engines(url, Limits())) as engines:
+            if url.get_backend_name() == "sqlite":
+                for engine in (engines.reader, engines.writer):
+                    event.listen(engine, "connect", _read_any_text)
+            yield engines
+    except (SQLAlchemyError, TypeError, ValueError, OSError) as error:  # the last three: options of the URL
+        raise StorageUnavailable(first_line(getattr(error, "orig", error))) from error
+
+
+def _read_any_text(connection: sqlite3.Connection, _record: object) -> None:
+    """What is not UTF-8 becomes text that breaks a rule, instead of an error that ends everything."""
+    connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")

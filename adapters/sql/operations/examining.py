@@ -1,0 +1,108 @@
+"""What is wrong with the rows of a table, by its foreign keys, its columns and the invariants of the domain."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Delete,
+    Dialect,
+    RowMapping,
+    Table,
+    Update,
+    and_,
+    delete,
+    exists,
+    select,
+    type_coerce,
+    update,
+)
+from sqlalchemy.types import NullType, TypeDecorator
+
+from adapters.sql.mapping.removals import is_there
+from adapters.sql.mapping.tables import ENTITIES
+from domain.errors import InvalidValue
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that is wrong with a row.
+
+    :param problem: in words, without any value of the row.
+    :param repair: the statement that mends it, or None where only people can know what the row should hold.
+    """
+
+    table: Table
+    id: int
+    problem: str
+    repair: Delete | Update | None = None
+
+
+def examine(
+    connection: Connection, table: Table, which: ColumnElement[bool], *, limit: int | None = None, lock: bool = False
+) -> tuple[list[Fault], int | None]:
+    """The faults of some rows in id order, and the id of the last row; None where there are no such rows.
+    Those that are hidden, since their user was removed, are left out.
+
+    Each statement sees one moment, so a user who is deleted meanwhile leaves no fault.
+
+    :param lock: keep the rows as they are until the transaction ends.
+    """
+    columns = [type_coerce(column, NullType()).label(column.name) for column in table.c]  # as the driver has them
+    statement = select(*columns, *dangling(table)).where(which, is_there(table)).order_by(table.c.id).limit(limit)
+    rows = connection.execute(statement.with_for_update() if lock else statement).mappings().all()
+    faults = [fault for row in rows for fault in _faults(table, row, connection.dialect)]
+    return faults, rows[-1]["id"] if rows else None
+
+
+def dangling(table: Table) -> Iterator[ColumnElement[bool]]:
+    """Whether a foreign key leads to a row that is not there, for each of them."""
+    for key in table.foreign_keys:
+        target = key.column.table.alias()
+        found = exists().where(target.c[key.column.name] == key.parent)
+        yield and_(key.parent.is_not(None), ~found).label(f"{key.parent.name} dangles")
+
+
+def _faults(table: Table, row: RowMapping, dialect: Dialect) -> Iterator[Fault]:
+    id = row["id"]
+    this = table.c.id == id
+    if id < 1:
+        yield Fault(table, id, "id must be at least 1")
+    for key in table.foreign_keys:
+        if row[f"{key.parent.name} dangles"]:
+            yield Fault(table, id, f"{key.parent.name} is of a row that is gone", delete(table).where(this))
+            return
+    wrong = [column.name for column in table.c if not _fits(column, row[column.name])]
+    for name in wrong:
+        yield Fault(table, id, f"{name} has a value of the wrong type")
+    if wrong:
+        return
+    kind = ENTITIES[table]
+    given = {field.name: _value(table.c[field.name], row, dialect) for field in fields(kind) if field.init}
+    try:
+        entity = kind(**given)
+    except InvalidValue as error:
+        yield Fault(table, id, str(error))
+        return
+    for name in [field.name for field in fields(kind) if not field.init and field.name in table.c]:
+        if getattr(entity, name) != row[name]:
+            derived = {name: getattr(entity, name)}
+            yield Fault(table, id, f"{name} is out of date", update(table).where(this).values(derived))
+
+
+def _fits(column: Column[Any], value: object) -> bool:
+    """Whether a value is of its column's type; SQLite keeps any value in any column."""
+    if value is None:
+        return bool(column.nullable)
+    stored = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
+    if stored.python_type is bool:
+        return value in (0, 1)
+    return isinstance(value, stored.python_type)
+
+
+def _value(column: Column[Any], row: RowMapping, dialect: Dialect) -> Any:
+    processor = column.type.dialect_impl(dialect).result_processor(dialect, None)
+    return processor(row[column.name]) if processor else row[column.name]

@@ -1,0 +1,80 @@
+"""Transactions that may take hours: on connections without the time limits that serving has."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, NullPool, create_engine, event, text
+
+from adapters.sql.engine.engines import Limits, create_engines
+from adapters.sql.engine.process_lock import ProcessLock, needs_one_process
+from adapters.sql.mapping.schema import current_revision, expect_current
+from adapters.sql.mapping.tables import lasting_tables
+from adapters.sql.operations.migrations import exclusive_connection, migrate
+from domain.errors import StorageUnavailable
+
+
+@contextmanager
+def snapshot(url: URL) -> Iterator[Connection]:
+    """A transaction that sees what was committed when it began and nothing later; it keeps nobody from writing.
+
+    :raises SchemaMismatch: the schema is not the newest, or there is none.
+    :raises StorageUnavailable: there is no such database, or it cannot be reached.
+    """
+    sqlite = url.get_backend_name() == "sqlite"
+    if sqlite and not Path(str(url.database)).is_file():
+        raise StorageUnavailable("there is no such file")  # SQLite would make one
+    expect_current(_revision(url))
+    options: dict[str, Any] = {} if sqlite else {"isolation_level": "REPEATABLE READ"}
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True, **options)
+    if sqlite:
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    with engine.begin() as connection:
+        if engine.dialect.name == "mysql":  # or else a copy onto itself waits for its own lock, a day
+            connection.execute(text("SET SESSION lock_wait_timeout = 5"))
+        _expect_current(connection)  # the first look at the data, which fixes the moment
+        yield connection
+
+
+@contextmanager
+def sole_writer(url: URL) -> Iterator[Connection]:
+    """A transaction beside which nobody writes what is to last; a database without a schema is migrated for it.
+
+    It waits for those who are writing, and for another one of its kind.
+
+    :raises SchemaMismatch: there is a schema, but not the newest.
+    :raises StorageUnavailable: the database cannot be reached, or not by several processes.
+    """
+    with ExitStack() as stack:
+        if url.get_backend_name() == "sqlite" and needs_one_process():
+            stack.callback(ProcessLock(Path(str(url.database))).release)
+        if _revision(url) is None:
+            migrate(url)
+        connection = stack.enter_context(exclusive_connection(url))
+        _expect_current(connection)
+        names = [table.name for table in lasting_tables()]
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"LOCK TABLE {', '.join(names)} IN SHARE ROW EXCLUSIVE MODE"))
+        elif connection.dialect.name == "mysql":  # it keeps readers out too, and ends with the connection
+            connection.execute(text(f"LOCK TABLES {', '.join(f'{name} WRITE' for name in names)}"))
+        yield connection
+
+
+def _revision(url: URL) -> str | None:
+    """What ``current_revision`` says, with the patience of serving: whoever is away is told of at once."""
+    try:
+        with closing(create_engines(url, Limits())) as engines:
+            return current_revision(engines.reader)
+    except (TypeError, ValueError, OSError) as error:
+        raise StorageUnavailable("the URL has an option that the driver does not take") from error
+
+
+def _expect_current(connection: Connection) -> None:
+    expect_current(connection.scalar(text("SELECT version_num FROM alembic_version")))
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA query_only = ON")

@@ -1,0 +1,106 @@
+"""Running the schema's history, one process at a time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationInfo
+from alembic.script import Script
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection, NullPool, create_engine, event, text
+
+from adapters.sql.engine.errors import in_domain_terms
+from adapters.sql.engine.sqlite_files import create_files_for_owner_only
+from adapters.sql.mapping.schema import REVISIONS, current_revision
+from domain.errors import StorageUnavailable
+from service_layer.ports import Migration
+
+_PATIENCE = 600
+"""Seconds to wait for another process that is migrating."""
+
+_LOCK_ID = 0x62656C6F6E67  # "belong", for PostgreSQL, whose advisory locks are numbers
+
+
+def config(url: URL) -> Config:
+    """Alembic's configuration for this database, as ``alembic/env.py`` expects it."""
+    package = Path(__file__).parents[1]  # installed, the history lies in here; in a checkout, at the top
+    scripts = package / "history" if (package / "history").is_dir() else package.parents[1] / "alembic"
+    configuration = Config()
+    configuration.set_main_option("script_location", str(scripts).replace("%", "%%"))
+    configuration.attributes["url"] = url
+    return configuration
+
+
+def migrate(url: URL, revision: str = "head") -> list[Migration]:
+    """Bring the database to a revision, up or down, and return what was run for it.
+
+    :param revision: ``head``, ``base``, one of ``REVISIONS``, or ``+n`` and ``-n`` steps.
+    :raises ValueError: there is no such revision.
+    :raises StorageUnavailable: the database cannot be reached.
+    """
+    steps: list[Migration] = []
+
+    def note(*, step: MigrationInfo, **_: object) -> None:
+        title = cast(Script, step.up_revision).doc.rstrip(".")
+        steps.append(Migration("up" if step.is_upgrade else "down", str(step.up_revision_id), title))
+
+    configuration = config(url)
+    configuration.attributes["on_version_apply"] = note
+    with in_domain_terms():
+        try:
+            if _is_down(url, revision):
+                command.downgrade(configuration, revision)
+            else:
+                command.upgrade(configuration, revision)
+        except CommandError as error:
+            raise ValueError(str(error)) from error
+    return steps
+
+
+def _is_down(url: URL, revision: str) -> bool:
+    if revision not in REVISIONS:
+        return revision == "base" or revision.startswith("-")
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
+    if engine.dialect.name == "sqlite":
+        create_files_for_owner_only(engine)
+    current = current_revision(engine)
+    return current in REVISIONS and REVISIONS.index(revision) < REVISIONS.index(current)
+
+
+@contextmanager
+def exclusive_connection(url: URL) -> Iterator[Connection]:
+    """A transaction that no other process can have at the same time; it waits its turn.
+
+    On PostgreSQL and SQLite everything in it happens or nothing does. MariaDB commits each DDL
+    statement by itself, so migrations must be able to run again after half a run.
+    """
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=_patience(url))
+    if engine.dialect.name == "sqlite":
+        create_files_for_owner_only(engine)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    try:
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(text(f"SET LOCAL lock_timeout = '{_PATIENCE}s'"))
+                connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": _LOCK_ID})
+            elif engine.dialect.name == "mysql":
+                lock = {"name": f"belongings {url.database}"[:64], "patience": _PATIENCE}
+                if connection.scalar(text("SELECT GET_LOCK(:name, :patience)"), lock) != 1:  # ends with the connection
+                    raise StorageUnavailable("another process has been migrating for too long")
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _patience(url: URL) -> dict[str, Any]:
+    return {"timeout": _PATIENCE} if url.get_backend_name() == "sqlite" else {}
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")

@@ -1,0 +1,1 @@
+"""The read side: views, and the statements behind them."""

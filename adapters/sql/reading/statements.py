@@ -1,0 +1,147 @@
+"""The statements behind the views, written once and compiled once.
+
+Their parameters are ``item`` and ``user`` (ids), and ``after``, ``skip`` and ``rows`` for pages.
+Those of lists of items that are filtered or sorted are in ``item_lists.py``.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    FromClause,
+    GenerativeSelect,
+    Select,
+    String,
+    and_,
+    bindparam,
+    func,
+    literal,
+    select,
+    true,
+    tuple_,
+    type_coerce,
+)
+
+from adapters.sql.mapping.removals import NOBODY_IS_REMOVED, count_of_kept, is_kept
+from adapters.sql.mapping.tables import REMOVED, items, users
+from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """Rows of ``item`` and ``items``: an item's five columns. Those with ``quick`` are had for less, but there are none
+    while somebody who was removed has items that are not deleted yet. Of ``user`` and ``users``: a user's three
+    columns and an item's five, a row an item, or one row of nulls for a user without any."""
+
+    item: Select[Any]
+    quick_item: Select[Any]
+    items: Select[Any]
+    quick_items: Select[Any]
+    user: Select[Any]
+    users: Select[Any]
+
+
+@cache
+def statements_for(dialect: str) -> Statements:
+    """The statements as this kind of database finds the shortest way to the rows."""
+    own = _own_items_by_range if dialect == "postgresql" else _own_items
+    own_items = limited(own(bindparam("user", type_=BigInteger), AFTER)).subquery("own_items")
+    item = select(*item_columns(items)).where(items.c.id == bindparam("item"))
+    page = limited(select(*item_columns(items)).where(items.c.id > AFTER).order_by(items.c.id))
+    return Statements(
+        item=item.where(is_kept(items.c.owner_id)),
+        quick_item=item.where(NOBODY_IS_REMOVED),
+        items=page.where(is_kept(items.c.owner_id)),
+        quick_items=page.where(NOBODY_IS_REMOVED),
+        user=select(*_USER, *own_items.c)
+        .select_from(users.outerjoin(own_items, true()))
+        .where(users.c.id == bindparam("user"), _IS_KEPT)
+        .order_by(own_items.c.id),
+        users=page_of_users(dialect, ()),
+    )
+
+
+def page_of_users(dialect: str, asked: Collection[str]) -> Select[Any]:
+    """The statement ``users`` for those who are asked for, by ``email_key`` and ``active``."""
+    some_users = limited(_some_users(dialect, asked)).subquery("some_users")
+    first_items: FromClause
+    these: ColumnElement[bool]
+    if dialect == "postgresql":
+        first_items = _own_items_by_range(some_users.c.user_id, literal(0)).limit(EMBEDDED_ITEMS).lateral("first_items")
+        these = true()
+    else:
+        first_items = items.alias("first_items")
+        # Found by an index seek of its own. SQLite stops there; MariaDB passes over the index entries behind it.
+        last = _own_items(some_users.c.user_id, literal(0)).with_only_columns(items.c.id)
+        last_id = last.limit(1).offset(EMBEDDED_ITEMS - 1).scalar_subquery()
+        these = and_(first_items.c.owner_id == some_users.c.user_id, first_items.c.id <= func.coalesce(last_id, ID_MAX))
+    return (
+        select(*some_users.c, *first_items.c if dialect == "postgresql" else item_columns(first_items))
+        .select_from(some_users.outerjoin(first_items, these))
+        .order_by(some_users.c.user_id, first_items.c.id)
+    )
+
+
+def count_of_users(asked: Collection[str]) -> Select[Any]:
+    """One row of one number."""
+    if not asked:
+        return count_of_kept(users.c.id)
+    return select(func.count()).select_from(users).where(*(_FILTERS[name] for name in asked), is_kept(users.c.id))
+
+
+AFTER = bindparam("after", type_=BigInteger)
+_IS_KEPT = users.c.version != REMOVED
+_ACTIVE = bindparam("active", type_=Boolean)
+_FILTERS: dict[str, ColumnElement[bool]] = {
+    "email_key": users.c.email_key == bindparam("email_key", type_=String),
+    "active": users.c.is_active == _ACTIVE,
+}
+_USER = (users.c.id.label("user_id"), users.c.email, users.c.is_active)
+
+
+def _some_users(dialect: str, asked: Collection[str]) -> Select[Any]:
+    conditions = [_FILTERS[name] for name in asked if name in _FILTERS]
+    if dialect == "postgresql" and "active" in asked:  # for the reason of ``_own_items_by_range``
+        behind = tuple_(users.c.is_active, users.c.id) > tuple_(_ACTIVE, AFTER)
+        conditions[-1] = and_(behind, users.c.is_active <= _ACTIVE)
+        return select(*_USER).where(*conditions, _IS_KEPT).order_by(users.c.is_active, users.c.id)
+    statement = select(*_USER).where(users.c.id > AFTER, *conditions, _IS_KEPT).order_by(users.c.id)
+    if tuple(asked) == ("active",):  # or else MariaDB passes over all index entries before the page
+        statement = statement.with_hint(users, "FORCE INDEX (ix_users_is_active_id)", "mysql")
+    return statement
+
+
+def item_columns(items: FromClause) -> list[ColumnElement[Any]]:
+    cents = type_coerce(items.c.price, BigInteger).label("cents")
+    return [items.c.title, items.c.description, cents, items.c.id, items.c.owner_id]
+
+
+Rows = TypeVar("Rows", bound=GenerativeSelect)
+
+
+def limited(statement: Rows) -> Rows:
+    """Those of a page, with one more than is shown."""
+    return statement.limit(bindparam("rows", type_=BigInteger)).offset(bindparam("skip", type_=BigInteger))
+
+
+def _own_items(owner: ColumnElement[int], after: ColumnElement[int]) -> Select[Any]:
+    return select(*item_columns(items)).where(items.c.owner_id == owner, items.c.id > after).order_by(items.c.id)
+
+
+def _own_items_by_range(owner: ColumnElement[int], after: ColumnElement[int]) -> Select[Any]:
+    """The same rows, so put that PostgreSQL takes the index on (owner_id, id).
+
+    Told that the owner is one and the order is by id, it may instead walk through everybody's
+    items in id order until it has met enough of this owner's: with 200,000 items, 12 ms for each
+    user without any. This way it took 0.4 ms for a page of a hundred of them.
+    """
+    return (
+        select(*item_columns(items))
+        .where(tuple_(items.c.owner_id, items.c.id) > tuple_(owner, after), items.c.owner_id <= owner)
+        .order_by(items.c.owner_id, items.c.id)
+    )

@@ -1,0 +1,124 @@
+"""The read side: one statement an answer, exactly the columns it needs, no entities."""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from sqlalchemy import Engine, SelectBase
+
+from adapters.sql.engine.driver import Query
+from adapters.sql.reading import parameters
+from adapters.sql.reading.item_lists import count_of_items, page_of_items
+from adapters.sql.reading.reader import Reader, Row
+from adapters.sql.reading.statements import count_of_users, page_of_users, statements_for
+from service_layer.read_models import (
+    ALL_ITEMS,
+    ALL_USERS,
+    EMBEDDED_ITEMS,
+    ItemFilter,
+    ItemView,
+    Page,
+    PageParams,
+    UserFilter,
+    UserView,
+)
+from service_layer.scans import is_scan
+
+_KEPT = 256
+"""Statements at most that are kept compiled, of each kind."""
+
+
+class SqlAlchemyViews:
+    """Reads, each with one statement; one object serves all threads.
+
+    :param reader: an engine whose connections are in autocommit.
+    :param scanner: another one, for scans.
+    """
+
+    def __init__(self, reader: Engine, scanner: Engine) -> None:
+        self._dialect = reader.dialect.name
+        self._reader = Reader(reader)
+        self._scanner = Reader(scanner)
+        statements = statements_for(self._dialect)
+        self._item = self._reader.query(statements.item)
+        self._quick_item = self._reader.query(statements.quick_item)
+        self._items = self._reader.query(statements.items)
+        self._quick_items = self._reader.query(statements.quick_items)
+        self._user = self._reader.query(statements.user)
+        self._users = self._reader.query(statements.users)
+        self._kept = lru_cache(_KEPT)(self._compiled)
+
+    def _compiled(self, statement: Callable[..., SelectBase], *shape: object) -> Query:
+        return self._reader.query(statement(*shape), plan_each=True)
+
+    def user(self, user_id: int) -> UserView | None:
+        rows = self._reader.rows(self._user, user=user_id, after=0, skip=0, rows=EMBEDDED_ITEMS)
+        return _with_items(rows)[0] if rows else None
+
+    def users(self, page: PageParams, wanted: UserFilter = ALL_USERS) -> Page[UserView]:
+        query, asked = self._users, {}
+        if wanted != ALL_USERS:
+            asked = parameters.user_parameters(wanted)
+            query = self._kept(page_of_users, self._dialect, tuple(asked))
+        reader = self._scanner if is_scan(page) else self._reader
+        rows = reader.rows(query, **parameters.page_parameters(page), **asked)
+        return Page.cut(_with_items(rows), page.limit)
+
+    def count_users(self, wanted: UserFilter = ALL_USERS) -> int:
+        asked = parameters.user_parameters(wanted)
+        return _number(self._scanner.rows(self._kept(count_of_users, tuple(asked)), **asked))
+
+    def item(self, item_id: int) -> ItemView | None:
+        rows = self._reader.rows(self._quick_item, item=item_id) or self._reader.rows(self._item, item=item_id)
+        return _items(rows)[0] if rows else None
+
+    def items(self, page: PageParams, wanted: ItemFilter = ALL_ITEMS) -> Page[ItemView]:
+        reader = self._scanner if is_scan(page, wanted) else self._reader
+        if wanted == ALL_ITEMS:
+            asked = parameters.page_parameters(page)
+            rows = reader.rows(self._quick_items, **asked) or reader.rows(self._items, **asked)
+        else:
+            sort, place = parameters.simplify_sort(wanted, page)
+            asked = parameters.item_parameters(wanted, self._dialect) | parameters.sorted_page_parameters(place, sort)
+            rows = reader.rows(self._kept(page_of_items, self._dialect, sort, tuple(asked)), **asked)
+        return Page.cut(_items(rows), page.limit)
+
+    def count_items(self, wanted: ItemFilter = ALL_ITEMS) -> int:
+        asked = parameters.item_parameters(wanted, self._dialect)
+        return _number(self._scanner.rows(self._kept(count_of_items, self._dialect, tuple(asked)), **asked))
+
+    def user_items(self, user_id: int, page: PageParams) -> Page[ItemView] | None:
+        reader = self._scanner if is_scan(page) else self._reader
+        rows = reader.rows(self._user, user=user_id, **parameters.page_parameters(page))
+        return Page.cut(_with_items(rows)[0]["items"], page.limit) if rows else None
+
+
+def _number(rows: Sequence[Row]) -> int:
+    return int(rows[0][0])
+
+
+def _items(rows: Sequence[Row]) -> list[ItemView]:
+    return [
+        {
+            "title": title,
+            "description": description,
+            "price": None if cents is None else cents / 100,
+            "id": id,
+            "owner_id": owner_id,
+        }
+        for title, description, cents, id, owner_id in rows
+    ]
+
+
+def _with_items(rows: Sequence[Row]) -> list[UserView]:
+    """Users, from rows of their three columns and the five of one of their items, or of none."""
+    users: list[UserView] = []
+    last = None
+    for user_id, email, is_active, title, description, cents, id, owner_id in rows:
+        if user_id != last:
+            last = user_id
+            own: list[ItemView] = []
+            users.append({"email": email, "id": user_id, "is_active": bool(is_active), "items": own})
+        if id is not None:
+            price = None if cents is None else cents / 100
+            own.append({"title": title, "description": description, "price": price, "id": id, "owner_id": owner_id})
+    return users

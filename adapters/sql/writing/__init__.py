@@ -1,0 +1,1 @@
+"""The write side: sessions, repositories, the unit of work."""

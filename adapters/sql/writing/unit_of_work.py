@@ -1,0 +1,46 @@
+"""The unit of work: one session, one transaction at a time, on the writer engine."""
+
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy.exc import DBAPIError
+
+from adapters.sql.engine.errors import commit_in_domain_terms, in_domain_terms
+from adapters.sql.reading.views import SqlAlchemyViews
+from adapters.sql.writing.idempotency_records import SqlAlchemyIdempotencyRecords
+from adapters.sql.writing.repositories import SqlAlchemyItemRepository, SqlAlchemyUserRepository
+from adapters.sql.writing.sessions import Sessions
+
+
+class SqlAlchemyUnitOfWork:
+    """Takes a connection with the first statement and gives it back with ``commit`` or the end of the block."""
+
+    def __init__(self, sessions: Sessions, views: SqlAlchemyViews) -> None:
+        self._sessions = sessions
+        self.views = views
+
+    def __enter__(self) -> Self:
+        self._session = self._sessions.new()
+        self.users = SqlAlchemyUserRepository(self._session)
+        self.items = SqlAlchemyItemRepository(self._session)
+        self.idempotency_records = SqlAlchemyIdempotencyRecords(self._session)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # close() alone would hand back a connection whose COMMIT failed with its transaction still open
+        with in_domain_terms():
+            try:
+                self._session.rollback()
+            except DBAPIError:  # there is nothing to undo any more
+                if error is None:
+                    raise  # else it says less than what went wrong first
+            finally:
+                self._session.close()
+
+    def commit(self) -> None:
+        with in_domain_terms():
+            self._session.flush()
+        with commit_in_domain_terms():
+            self._session.commit()

@@ -1,0 +1,1 @@
+"""What the API makes of HTTP: problems, conditional requests, responses, OpenAPI."""

@@ -1,0 +1,1 @@
+"""What ``belongings serve`` adds to uvicorn: listening, connection limits, draining, workers."""

@@ -1,0 +1,113 @@
+"""Only so many requests are answered at once, and only so much of their bodies is held."""
+
+from asyncio import Event, Task, create_task, run, sleep
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from httpx2 import ASGITransport, AsyncClient, Response
+
+from domain.items import Item
+from entrypoints.api.app import create_app
+from entrypoints.api.middleware import request_limits
+from entrypoints.container import Container, build_container
+from entrypoints.settings import Settings
+from tests.api.problems import expect_problem
+
+JSON = {"Content-Type": "application/json"}
+TOWEL = b'{"title": "Towel"}'
+
+
+@asynccontextmanager
+async def serving(**given: object) -> AsyncIterator[tuple[AsyncClient, Container]]:
+    """A client of an API in memory, with such settings."""
+    container = build_container(Settings.model_validate({"DATABASE_URL": "memory://", **given}))
+    app = create_app(container)
+    async with (
+        app.router.lifespan_context(app),
+        AsyncClient(transport=ASGITransport(app), base_url="http://belongings", timeout=30) as client,
+    ):
+        yield client, container
+
+
+def slowly(client: AsyncClient, go_on: Event, *pieces: bytes) -> Task[Response]:
+    """Send the first piece, and the others when told to."""
+
+    async def body() -> AsyncIterator[bytes]:
+        for piece in pieces:
+            yield piece
+            await go_on.wait()
+
+    return create_task(client.post("/items/", content=body(), headers=JSON))
+
+
+async def settle() -> None:
+    """Let everybody else come to where they must wait."""
+    for _ in range(50):
+        await sleep(0)
+
+
+def test_one_request_too_many_is_asked_to_come_again_and_health_is_not() -> None:
+    async def main() -> None:
+        async with serving(requests=1) as (client, container):
+            with container.unit_of_work() as uow:
+                uow.items.add(Item(title="Sieve"))  # nobody else can write from now on
+                first = create_task(client.post("/items/", content=TOWEL, headers=JSON))
+                await settle()
+                for refused in (await client.get("/items/"), await client.post("/items/", json={"title": "Towel"})):
+                    assert expect_problem(refused, 503)["detail"] == "Too many requests at once"
+                    assert refused.headers["Retry-After"] == "1"
+                for path in ("/health/live", "/health/ready"):
+                    assert (await client.get(path)).status_code == 200
+            assert (await first).status_code == 200
+            assert len((await client.get("/items/")).json()) == 1
+
+    run(main())
+
+
+def test_a_request_whose_body_is_still_on_its_way_keeps_nobody_out() -> None:
+    async def main() -> None:
+        async with serving(requests=1) as (client, container):
+            go_on = Event()
+            slow = [slowly(client, go_on, TOWEL[:5], TOWEL[5:]) for _ in range(3)]
+            await settle()
+            assert (await client.get("/items/")).status_code == 200
+            with container.unit_of_work() as uow:
+                uow.items.add(Item(title="Sieve"))
+                go_on.set()
+                await settle()
+            answers = [await each for each in slow]
+            assert sorted(each.status_code for each in answers) == [200, 503, 503]
+            assert (await client.get("/items/")).status_code == 200
+
+    run(main())
+
+
+def test_bodies_that_are_too_large_together_are_refused_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_limits, "LIMIT_OF_ALL", 1_000)
+
+    async def main() -> None:
+        async with serving() as (client, _):
+            go_on = Event()
+            first = slowly(client, go_on, b" " * 900, TOWEL)
+            await settle()
+            refused = await client.post("/items/", content=b" " * 101 + TOWEL, headers=JSON)
+            assert expect_problem(refused, 503)["detail"] == "Too many requests at once"
+            go_on.set()
+            assert (await first).status_code == 200
+            again = await client.post("/items/", content=b" " * 900 + TOWEL, headers=JSON)
+            assert again.status_code == 200
+
+    run(main())
+
+
+def test_a_body_has_so_long_in_all() -> None:
+    async def main() -> None:
+        async with serving(body_wait=0.05) as (client, _):
+            never = Event()
+            answer = await slowly(client, never, TOWEL[:5], TOWEL[5:])
+            assert expect_problem(answer, 408)["detail"] == "The request did not come to its end in time"
+            assert answer.headers["Connection"] == "close"
+            assert (await client.get("/items/")).json() == []
+
+    run(main())

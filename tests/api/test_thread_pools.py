@@ -1,0 +1,421 @@
+"""Work that waits keeps other work from nothing."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from threading import Event, Lock
+from threading import enumerate as enumerate_threads
+
+import pytest
+from anyio import create_task_group, move_on_after, run, sleep
+from httpx2 import ASGITransport, AsyncClient
+
+from domain.errors import OutcomeUnknown, StorageUnavailable
+from domain.items import Item
+from entrypoints.api import thread_pools
+from entrypoints.api.app import create_app
+from entrypoints.api.thread_pools import ThreadPool, Timeouts
+from entrypoints.container import Container, build_container
+from entrypoints.logging import request_id
+from entrypoints.settings import Settings
+from service_layer.deadline import seconds_left
+
+LONG_TIMEOUTS = Timeouts(thread=30, deadline=60)
+
+
+def test_a_lane_is_no_wider_than_it_says() -> None:
+    running, most, lock = 0, 0, Lock()
+
+    def work() -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        Event().wait(0.01)
+        with lock:
+            running -= 1
+
+    async def main() -> None:
+        thread_pool = ThreadPool("test", 2, LONG_TIMEOUTS)
+        async with create_task_group() as group:
+            for _ in range(8):
+                group.start_soon(thread_pool.run, work)
+
+    run(main)
+    assert most == 2
+
+
+def test_work_that_finds_no_thread_in_time_is_refused_and_does_not_begin() -> None:
+    begun: list[str] = []
+    blocked, go_on = Event(), Event()
+
+    def work(name: str) -> str:
+        begun.append(name)
+        blocked.set()
+        go_on.wait()
+        return name
+
+    async def main() -> None:
+        thread_pool = ThreadPool("test", 1, Timeouts(thread=0.5, deadline=30))
+        async with create_task_group() as group:
+            group.start_soon(thread_pool.run, work, "first")
+            while not blocked.is_set():
+                await sleep(0)
+            with pytest.raises(StorageUnavailable):
+                await thread_pool.run(work, "second")
+            go_on.set()
+        assert await thread_pool.run(work, "third") == "third"
+
+    run(main)
+    assert begun == ["first", "third"]
+
+
+def test_work_that_is_late_is_given_up_and_only_where_it_changes_something_may_it_have_been_done() -> None:
+    go_on = Event()
+    done: list[str] = []
+
+    def work(name: str) -> None:
+        go_on.wait()
+        done.append(name)
+
+    async def main() -> None:
+        timeouts = Timeouts(thread=0.2, deadline=0.2)
+        for changes, error in ((False, StorageUnavailable), (True, OutcomeUnknown)):
+            thread_pool = ThreadPool("test", 1, timeouts, changes=changes)
+            with pytest.raises(StorageUnavailable) as told:
+                await thread_pool.run(work, f"changes: {changes}")
+            assert type(told.value) is error
+            assert told.value.reason == "it took longer than 0.2 s"
+            go_on.set()
+            assert await thread_pool.run(divmod, 7, 2) == (3, 1)  # its thread is back
+            go_on.clear()
+
+    run(main)
+    assert done == ["changes: False", "changes: True"]
+
+
+def test_work_knows_how_much_time_it_has_and_that_it_is_less_than_whoever_asked_has() -> None:
+    async def main() -> list[float]:
+        thread_pool = ThreadPool("test", 1, Timeouts(deadline=50))
+        return [await thread_pool.run(seconds_left) for _ in range(2)]
+
+    assert all(40 < left <= 45 for left in run(main))
+
+
+def test_work_may_have_less_time_than_whoever_asked_however_long_it_has_waited() -> None:
+    async def main() -> list[float]:
+        thread_pool = ThreadPool("test", 1, Timeouts(deadline=50, work=10))
+        return [await thread_pool.run(seconds_left) for _ in range(2)]
+
+    assert all(5 < left <= 10 for left in run(main))
+
+
+def test_work_knows_for_which_request_it_is_done_even_among_others() -> None:
+    told: list[str | None] = []
+    blocked, go_on = Event(), Event()
+
+    def work() -> None:
+        told.append(request_id.get())
+        request_id.set("left behind")
+        blocked.set()
+        go_on.wait()
+
+    async def ask(thread_pool: ThreadPool, id: str) -> None:
+        request_id.set(id)
+        await thread_pool.run(work)
+
+    async def main() -> None:
+        thread_pool = ThreadPool("test", 1, LONG_TIMEOUTS, group_commit=nullcontext)
+        async with create_task_group() as group:
+            group.start_soon(ask, thread_pool, "first")
+            while not blocked.is_set():
+                await sleep(0)
+            for id in ("second", "third"):
+                group.start_soon(ask, thread_pool, id)
+            while thread_pool.waiting < 2:
+                await sleep(0)
+            go_on.set()
+        await thread_pool.run(work)
+
+    run(main)
+    assert told == ["first", "second", "third", None]
+
+
+def test_what_comes_when_the_queue_is_full_is_refused_at_once() -> None:
+    blocked, go_on = Event(), Event()
+
+    def work() -> None:
+        blocked.set()
+        go_on.wait()
+
+    async def main() -> None:
+        thread_pool = ThreadPool("test", 1, Timeouts(thread=30, deadline=60, queue=2))
+        async with create_task_group() as group:
+            group.start_soon(thread_pool.run, work)
+            while not blocked.is_set():
+                await sleep(0)
+            for _ in range(2):
+                group.start_soon(thread_pool.run, work)
+            while thread_pool.waiting < 2:
+                await sleep(0)
+            with pytest.raises(StorageUnavailable) as told:
+                await thread_pool.run(work)
+            assert told.value.reason == "too many requests wait for the database"
+            go_on.set()
+        assert thread_pool.waiting == 0
+
+    run(main)
+
+
+def test_only_work_that_somebody_waits_for_keeps_others_from_being_waited_for() -> None:
+    blocked, go_on = Event(), Event()
+
+    def work() -> None:
+        blocked.set()
+        go_on.wait()
+
+    async def main() -> None:
+        thread_pool = ThreadPool("test", 1, Timeouts(thread=30, deadline=60, at_once=2))
+        async with create_task_group() as group:
+            group.start_soon(thread_pool.run, work)
+            while not blocked.is_set():
+                await sleep(0)
+            for _ in range(3):
+                with move_on_after(0.01):
+                    await thread_pool.run(work)
+            group.start_soon(thread_pool.run, work)
+            while thread_pool.waiting < 4:  # of which three were withdrawn
+                await sleep(0)
+            with pytest.raises(StorageUnavailable) as told:
+                await thread_pool.run(work)
+            assert told.value.reason == "too many requests wait for the database"
+            go_on.set()
+        await thread_pool.run(work)
+
+    run(main)
+
+
+def test_a_lane_whose_work_hangs_closes_all_the_same_and_the_work_may_end_after_everything_else() -> None:
+    go_on = Event()
+
+    async def main() -> ThreadPool:
+        thread_pool = ThreadPool("hanging", 1, Timeouts(deadline=0.05))
+        with pytest.raises(StorageUnavailable):
+            await thread_pool.run(go_on.wait)
+        thread_pool.close()
+        return thread_pool
+
+    thread_pool = run(main)
+    go_on.set()
+    thread_pool.close()  # an error in its thread would fail this test
+
+
+def test_work_that_nobody_waits_for_any_more_does_not_begin() -> None:
+    begun: list[str] = []
+    blocked, go_on = Event(), Event()
+
+    def work(name: str) -> None:
+        begun.append(name)
+        blocked.set()
+        go_on.wait()
+
+    async def main() -> None:
+        thread_pool = ThreadPool("test", 1, LONG_TIMEOUTS)
+        async with create_task_group() as group:
+            group.start_soon(thread_pool.run, work, "first")
+            while not blocked.is_set():
+                await sleep(0)
+            with move_on_after(0.01):
+                await thread_pool.run(work, "second")
+            go_on.set()
+        await thread_pool.run(work, "third")
+
+    run(main)
+    assert begun == ["first", "third"]
+
+
+def test_a_lane_that_is_closed_has_done_its_work_and_has_no_threads() -> None:
+    done: list[int] = []
+
+    async def main() -> None:
+        thread_pool = ThreadPool("closing", 2, LONG_TIMEOUTS)
+        for n in range(4):
+            await thread_pool.run(done.append, n)
+        thread_pool.close()
+
+    run(main)
+    assert done == [0, 1, 2, 3]
+    assert not [thread for thread in enumerate_threads() if thread.name.startswith("closing")]
+
+
+def test_errors_leave_a_lane_as_they_are_and_free_it() -> None:
+    async def main() -> None:
+        thread_pool = ThreadPool("test", 1, LONG_TIMEOUTS)
+        for _ in range(3):
+            with pytest.raises(ZeroDivisionError):
+                await thread_pool.run(divmod, 1, 0)
+
+    run(main)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_waits_is_done_together_and_nobody_is_told_before_it_is_kept(kept: bool) -> None:
+    told: list[object] = []
+    seen: list[list[object]] = []
+    blocked, go_on = Event(), Event()
+
+    @contextmanager
+    def group_commit() -> Iterator[None]:
+        yield
+        seen.append(list(told))
+        if not kept:
+            raise StorageUnavailable("the disk is full")
+
+    def block() -> str:
+        blocked.set()
+        go_on.wait()
+        return "first"
+
+    async def main() -> None:
+        thread_pool = ThreadPool("test", 1, LONG_TIMEOUTS, group_commit=group_commit)
+
+        async def ask(work: Callable[[], object]) -> None:
+            try:
+                told.append(await thread_pool.run(work))
+            except (StorageUnavailable, ZeroDivisionError) as error:
+                told.append(type(error))
+
+        async with create_task_group() as group:
+            group.start_soon(ask, block)
+            while not blocked.is_set():
+                await sleep(0)
+            for work in (lambda: "second", lambda: 1 // 0, lambda: "fourth"):
+                group.start_soon(ask, work)
+            await sleep(0.01)
+            go_on.set()
+        thread_pool.close()
+
+    run(main)
+    assert seen in ([["first"]], [[]])  # the first was alone when it began
+    assert told == ["first", *(["second", ZeroDivisionError, "fourth"] if kept else [StorageUnavailable] * 3)]
+
+
+def test_what_takes_long_is_not_done_together_with_everything_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thread_pools, "_GROUP_SECONDS", 0.0)
+    blocked, go_on = Event(), Event()
+    blocks = 0
+
+    @contextmanager
+    def group_commit() -> Iterator[None]:
+        nonlocal blocks
+        blocks += 1
+        yield
+
+    def block() -> None:
+        blocked.set()
+        go_on.wait()
+
+    async def main() -> None:
+        thread_pool = ThreadPool("test", 1, LONG_TIMEOUTS, group_commit=group_commit)
+        async with create_task_group() as group:
+            group.start_soon(thread_pool.run, block)
+            while not blocked.is_set():
+                await sleep(0.001)
+            for _ in range(5):
+                group.start_soon(thread_pool.run, Event().wait, 0.001)
+            while thread_pool.waiting < 5:
+                await sleep(0.001)
+            go_on.set()
+
+    run(main)
+    assert blocks == 4  # the last one has nobody behind it
+
+
+@pytest.mark.parametrize("begins", [True, False])
+def test_what_is_done_together_has_the_time_of_its_first_and_is_told_at_once_if_it_cannot_begin(begins: bool) -> None:
+    left: list[float] = []
+    blocked, go_on = Event(), Event()
+
+    @contextmanager
+    def group_commit() -> Iterator[None]:
+        left.append(seconds_left())
+        if not begins:
+            raise StorageUnavailable("somebody else writes")
+        yield
+
+    def block() -> None:
+        blocked.set()
+        go_on.wait()
+
+    async def main() -> list[str]:
+        thread_pool = ThreadPool("test", 1, Timeouts(thread=60, deadline=0.1), group_commit=group_commit)
+        told: list[str] = []
+
+        async def ask(work: Callable[[], object]) -> None:
+            try:
+                await thread_pool.run(work)
+                told.append("done")
+            except StorageUnavailable as error:
+                told.append(error.reason)
+
+        async with create_task_group() as group:
+            group.start_soon(ask, block)
+            while not blocked.is_set():
+                await sleep(0)
+            while told != ["it took longer than 0.1 s"]:
+                await sleep(0.01)
+            thread_pool._deadline = 60
+            for _ in range(2):
+                group.start_soon(ask, lambda: None)
+            while thread_pool.waiting < 2:
+                await sleep(0)
+            go_on.set()
+        thread_pool.close()
+        return told[1:]
+
+    told = run(main)
+    assert left[0] > 30
+    assert told == (["done"] * 2 if begins else ["somebody else writes", "done"])
+
+
+@pytest.mark.parametrize("container", ["memory", "sqlite"], indirect=True)
+def test_writers_that_wait_do_not_keep_readers_waiting(container: Container) -> None:
+    app = create_app(container)
+
+    async def main() -> list[int]:
+        statuses: list[int] = []
+
+        async def write(client: AsyncClient) -> None:
+            statuses.append((await client.post("/items/", json={"title": "Towel"})).status_code)
+
+        async with (
+            app.router.lifespan_context(app),
+            AsyncClient(transport=ASGITransport(app), base_url="http://belongings", timeout=30) as client,
+            create_task_group() as group,
+        ):
+            with container.unit_of_work() as uow:
+                uow.items.add(Item(title="Sieve"))  # nobody else can write from now on
+                for _ in range(8):
+                    group.start_soon(write, client)
+                for _ in range(8):
+                    assert (await client.get("/items/")).status_code == 200
+                assert statuses == []
+        return statuses
+
+    assert run(main) == [200] * 8
+
+
+def test_an_application_that_cannot_start_leaves_nothing_behind(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.db"
+    broken.write_text("this is no database, and so nothing can be served from it")
+    settings = Settings(database_url=f"sqlite:///{broken}")  # type: ignore[arg-type]  # pydantic makes it a secret
+    app = create_app(build_container(settings))
+    before = set(enumerate_threads())
+
+    async def start() -> None:
+        async with app.router.lifespan_context(app):
+            pytest.fail("it has started")
+
+    with pytest.raises(StorageUnavailable):
+        run(start)
+    assert not [each for each in set(enumerate_threads()) - before if "AnyIO" not in each.name]
