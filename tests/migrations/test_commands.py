@@ -45,7 +45,7 @@ def test_upgrade_current_and_downgrade_work(checkout: Path) -> None:
 
 
 def test_autogenerate_writes_a_revision_that_runs(checkout: Path) -> None:
-    tables = checkout / "adapters" / "sql" / "tables.py"
+    tables = checkout / "adapters" / "sql" / "mapping" / "tables.py"
     tables.write_text(
         tables.read_text() + "\nTable('tags', metadata, Column('name', ExactString(20), primary_key=True))\n"
     )

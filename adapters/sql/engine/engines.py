@@ -13,6 +13,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, InvalidatePoolError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from adapters.sql.engine.log_limit import limit_log
 from adapters.sql.engine.pool import FairQueuePool
 from adapters.sql.engine.sqlite_files import create_files_for_owner_only
 from service_layer.deadline import seconds_left
@@ -219,10 +220,9 @@ def _sqlite(url: URL, limits: Limits) -> Engines:
 
     for engine in (writer, reader, scanner):
         create_files_for_owner_only(engine)
+    gate = limit_log(writer, [reader, scanner])
 
     @event.listens_for(writer, "connect")
-    @event.listens_for(reader, "connect")
-    @event.listens_for(scanner, "connect")
     def look_at_the_time(connection: Any, _record: object) -> None:
         connection.set_progress_handler(lambda: not seconds_left(), _STEPS_BETWEEN_LOOKS)
 
@@ -259,6 +259,7 @@ def _sqlite(url: URL, limits: Limits) -> Engines:
     @event.listens_for(scanner, "connect")
     def start_reader(connection: Any, _record: object) -> None:
         connection.execute("PRAGMA query_only = ON")
+        connection.set_progress_handler(lambda: gate.interrupts or not seconds_left(), _STEPS_BETWEEN_LOOKS)
 
     if folder is not None:
         event.listen(reader, "engine_disposed", lambda _engine: folder.cleanup())

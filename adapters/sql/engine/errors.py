@@ -81,6 +81,11 @@ def _is_deadlock(error: BaseException | None) -> bool:
     return getattr(error, "sqlstate", None) == "40P01" or getattr(error, "args", ())[:1] == (1213,)
 
 
+def is_interrupted(error: DBAPIError) -> bool:
+    """Whether SQLite has been made to end a statement early."""
+    return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT
+
+
 def is_locked(error: DBAPIError) -> bool:
     """Whether PostgreSQL or MariaDB has waited for somebody else's lock for as long as it may."""
     return getattr(error.orig, "sqlstate", None) == "55P03" or getattr(error.orig, "args", ())[:1] == (1205,)

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, SelectBase
 from sqlalchemy.exc import DBAPIError
 
 from adapters.sql.engine.driver import Query, execute, query, translate_error
-from adapters.sql.engine.errors import in_domain_terms
+from adapters.sql.engine.errors import in_domain_terms, is_interrupted
 from service_layer.deadline import seconds_left
 
 Row = tuple[Any, ...]
@@ -17,11 +17,13 @@ Read = TypeVar("Read")
 
 
 def retry_if_disconnected(read: Callable[[], Read]) -> Read:
-    """What this reads; it is asked once more if the server has closed the connection in the meantime."""
+    """What this reads; it is asked once more if the server has closed the connection in the meantime, or if
+    SQLite has interrupted it to begin its log anew."""
     try:
         return read()
     except DBAPIError as error:
-        if not error.connection_invalidated or not seconds_left():
+        again = error.connection_invalidated or is_interrupted(error)
+        if not again or not seconds_left():
             raise
     return read()
 
