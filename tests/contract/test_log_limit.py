@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from adapters.sql import log_limit
+from adapters.sql.engine import log_limit
 from domain.items import DESCRIPTION_MAX_LENGTH
 from entrypoints.container import SqlContainer
 from service_layer.read_models import ItemFilter, PageParams
