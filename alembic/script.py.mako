@@ -1,7 +1,7 @@
 """${message}."""
 
 import sqlalchemy as sa
-from adapters.sql import types
+from adapters.sql.mapping import types
 from alembic import op
 ${imports if imports else ""}
 revision = ${repr(up_revision)}

@@ -83,7 +83,7 @@ def test_a_read_that_takes_long_is_interrupted_when_the_log_is_begun_anew(contai
 def test_a_read_that_was_interrupted_for_the_log_runs_again(container: SqlContainer) -> None:
     rich_user(container, 2_000)
     interruptions = iter([True])
-    with container.engines().reader.connect() as connection:
+    with container.engines().scanner.connect() as connection:
         driver = connection.connection.dbapi_connection
         assert driver is not None
         driver.set_progress_handler(lambda: next(interruptions, False), 1)

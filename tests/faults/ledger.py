@@ -61,7 +61,7 @@ def unsound(url: str) -> list[str]:
             wrong += [line for line in _first(connection, "PRAGMA integrity_check") if line != "ok"]
             wrong += _first(connection, "PRAGMA foreign_key_check")
         if connection.dialect.name == "mysql":
-            checked = connection.execute(text("CHECK TABLE users, items, idempotency_keys EXTENDED"))
+            checked = connection.execute(text("CHECK TABLE users, items, idempotency_keys, removed_users EXTENDED"))
             wrong += [str(row) for row in checked if row[3] != "OK"]
         if connection.dialect.name == "postgresql":  # reads every page, whose checksum it checks
             for table in ("users", "items", "idempotency_keys"):

@@ -121,7 +121,7 @@ def test_a_full_file_system_refuses_writes_until_there_is_room_on_mariadb(
             fill_and_make_room(belongings(DATABASE_URL=url), url, put_ballast(folder), figure)
         finally:
             with sole_connection(url) as run:
-                run("DROP TABLE items, users, idempotency_keys, alembic_version")
+                run("DROP TABLE items, removed_users, users, idempotency_keys, alembic_version")
 
 
 @contextmanager

@@ -7,8 +7,10 @@ import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.orm import Session
 
 from adapters.sql.engine.engines import parse_url
+from adapters.sql.mapping.removals import mark_removed
 from adapters.sql.mapping.schema import REVISIONS, current_revision
 from adapters.sql.operations.migrations import config, migrate
 from domain.errors import SchemaMismatch, SchemaNewer
@@ -192,3 +194,21 @@ def test_an_installed_package_finds_its_history(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     location = config(parse_url("sqlite://")).get_main_option("script_location")
     assert (Path(str(location)) / "env.py").is_file()
+
+
+def test_going_down_deletes_for_good_who_is_removed_and_not_purged_yet(empty_url: str) -> None:
+    """The version before would show them again."""
+    url = parse_url(empty_url)
+    migrate(url, "0002")
+    fill(empty_url, 3)
+    migrate(url, "0004")
+    engine = create_engine(url)
+    with Session(engine) as session:
+        assert mark_removed(session, 2, 1)
+        session.commit()
+    migrate(url, "0003")
+    with engine.connect() as connection:
+        users = connection.scalars(text("SELECT id FROM users ORDER BY id")).all()
+        items = connection.scalars(text("SELECT owner_id FROM items ORDER BY id")).all()
+    engine.dispose()
+    assert (users, items) == ([1, 3], [1, 3])
