@@ -1,14 +1,61 @@
-"""Clients of the API, without a network."""
+"""Clients of the API, without a network.
+
+Every test runs twice: with the routes that are planned, and with FastAPI's own in their place.
+"""
 
 from collections.abc import Iterator
+from importlib import reload
 
 import pytest
+from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
+from entrypoints.api import app as application
+from entrypoints.api import routing
 from entrypoints.api.app import create_app
+from entrypoints.api.routers import health, items, users
 from entrypoints.container import Container
 from tests.conftest import Databases
 from tests.databases import ALL
+
+_POOLS = {"test_thread_pools", "test_scans", "test_purging", "test_metrics", "test_overload"}
+"""Modules about the thread pools, which FastAPI's own routes do not use."""
+
+_OWN_ROUTES = {"test_routing", "test_schemathesis"}
+"""Modules that choose the class of their routes themselves, or take too long to run twice."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    module = metafunc.module.__name__.rpartition(".")[2]
+    kinds = ["planned"] if module in _POOLS | _OWN_ROUTES else ["planned", "plain"]
+    metafunc.fixturenames.insert(0, "routes")
+    metafunc.parametrize("routes", kinds, indirect=True, scope="module")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The routes do not know the store: two of the stores are enough for FastAPI's own."""
+    items[:] = [
+        item
+        for item in items
+        if not ("plain" in item.name and any(store in item.name for store in ("postgresql", "mariadb")))
+    ]
+
+
+@pytest.fixture(scope="module")
+def routes(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The routes of the application: planned, or FastAPI's own."""
+    kind: str = request.param
+    if kind == "planned":
+        yield kind
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(routing, "PooledRoute", APIRoute)
+        patch.setattr(application, "RouteTable", lambda app: None)
+        for module in (health, items, users):
+            reload(module)
+        yield kind
+    for module in (health, items, users):
+        reload(module)
 
 
 @pytest.fixture
