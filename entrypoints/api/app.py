@@ -105,13 +105,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             store,
             threads=settings.threads,
             processors=processors(),
-            timeouts=Timeouts(thread=settings.pool_wait, deadline=settings.deadline, queue=settings.queue),
+            timeouts=Timeouts(thread=settings.pool_wait, deadline=settings.deadline, max_queued=settings.queue),
             scans=settings.scan_threads,
             scan_timeouts=Timeouts(
                 thread=min(settings.pool_wait, settings.deadline / 2),  # so that one that begins has its time
                 deadline=settings.deadline,
-                queue=settings.queue,
-                at_once=ceil(settings.requests / 5),  # the rest is left to what is quick
+                max_queued=settings.queue,
+                max_pending=ceil(settings.requests / 5),  # the rest is left to what is quick
                 work=settings.scan_wait,
             ),
         )

@@ -1,4 +1,4 @@
-"""Lanes: threads set apart for one kind of work, so that no kind can keep another from being done."""
+"""Bounded thread pools, one for each kind of work, so that no kind of work can starve another (bulkheads)."""
 
 from asyncio import Future, TimerHandle, get_running_loop
 from collections.abc import Callable, Iterator
@@ -20,42 +20,41 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 _GROUP_MAX = 32
-"""Jobs at most that are done together: more of them make each wait longer than they save."""
+"""The most jobs in one group commit. Larger groups add more latency than they save."""
 
 _GROUP_SECONDS = 0.1
-"""Seconds of work after which a group is committed, however few they are: all of them wait for its end."""
+"""Seconds after which a group commits, however small it is: every job in it waits for the commit."""
 
 _WORK_ENDS_AT = 0.9
-"""The part of a deadline after which the work itself gives up, so that it can still say what came of it."""
+"""The fraction of a deadline after which the work itself gives up, while there is still time to report the outcome."""
 
 _CHECK_DEADLINE = 0.75
-"""Seconds: whoever asks whether the database is there is told within one."""
-
+"""Seconds for a readiness check, which is answered within one second."""
 
 _CLOSE_TIMEOUT = 1.0
-"""Seconds for work that nobody waits for any more."""
+"""Seconds to wait at shutdown for work whose caller has gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
     """How long work may take, in seconds, and how much of it may wait.
 
-    :param thread: to get a thread; without one by then it is refused, and does not begin.
-    :param deadline: in all; then whoever asked is told, whatever the work is waiting for.
-    :param queue: how much work may wait for a thread; what comes on top is refused at once.
-    :param at_once: how much work somebody may wait for, begun or not; what comes on top is refused at once.
-    :param work: for the work itself, once it has a thread; unset, until the deadline.
+    :param thread: to get a thread; work that has none by then is refused and does not start.
+    :param deadline: in all; then the caller gets an error, even if the work still runs.
+    :param work: for the work itself, once it has a thread; by default until the deadline.
+    :param max_queued: jobs that may wait for a thread; further ones are refused at once.
+    :param max_pending: jobs with a waiting caller, queued or running; further ones are refused at once.
     """
 
     thread: float = 3.0
     deadline: float = 5.0
-    queue: int = 1000
-    at_once: float = inf
     work: float = inf
+    max_queued: int = 1000
+    max_pending: float = inf
 
 
 class _Job(Generic[Result]):
-    """Work, and who waits for what comes of it."""
+    """A function to run in a thread, and the future that its caller awaits."""
 
     __slots__ = ("_begun", "_context", "_limit", "_outcome", "_work", "ends", "loop", "result", "timer")
 
@@ -64,53 +63,53 @@ class _Job(Generic[Result]):
     def __init__(self, work: Callable[[], Result], ends: float, limit: float) -> None:
         self._limit = limit
         self._work = work
-        self._context = copy_context()  # in which the id of the request is, for what the work logs
+        self._context = copy_context()  # it has the request id for log records
         self.ends = ends
-        self._begun = Lock()  # taken once: by the thread that does the work, or by whoever will not wait for it
+        self._begun = Lock()  # acquired once: by the thread that runs the job, or by the one that cancels it
         self.loop = get_running_loop()
         self.result: Future[Result] = self.loop.create_future()
 
-    def do(self) -> bool:
-        """Whether there was still something to do."""
+    def run(self) -> bool:
+        """Run the work; return False if the job was cancelled."""
         if not self._begun.acquire(blocking=False):
             return False
         set_deadline(min(self.ends, monotonic() + self._limit))
         try:
             self._outcome: tuple[Callable[[Any], None], object] = self.result.set_result, self._context.run(self._work)
-        except BaseException as error:  # noqa: BLE001  # it belongs to whoever waits
-            self.undo(error)
+        except BaseException as error:  # noqa: BLE001  # it is raised in the caller
+            self.fail(error)
         return True
 
-    def undo(self, error: BaseException) -> None:
-        """What was done was not kept."""
+    def fail(self, error: BaseException) -> None:
+        """Make the outcome this error."""
         self._outcome = self.result.set_exception, error
 
     def deliver(self) -> None:
-        """Give whoever waits what came of it."""
-        with suppress(RuntimeError):  # the loop is closed: it took so long that nobody is there any more
+        """Hand the outcome to the caller, on its event loop."""
+        with suppress(RuntimeError):  # the loop is closed: the caller has gone
             self.loop.call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:
-        end, what = self._outcome
-        self.end(end, what)
+        self.resolve(*self._outcome)
 
-    def end(self, set: Callable[[Any], None], what: object) -> None:
+    def resolve(self, set: Callable[[Any], None], outcome: object) -> None:
+        """Set the result of the future, unless it has one."""
         if not self.result.done():
-            set(what)
+            set(outcome)
 
     def cancel(self) -> bool:
-        """Whether it had not begun; then it will not."""
+        """Keep the job from starting; return False if it has started already."""
         return self._begun.acquire(blocking=False)
 
 
 class ThreadPool:
-    """Runs synchronous work in ``width`` threads; the rest waits, first come, first served.
+    """Runs functions in ``width`` threads, first come, first served.
 
-    Python's own executor does the same for 14 µs more a request.
+    Python's ``ThreadPoolExecutor`` does the same for 14 µs more a request.
 
-    :param changes: whether the work changes anything. Then nobody knows what comes of it once it is late.
-    :param group_commit: keeps what is done in it when it ends, or fails. What waits when a thread comes free
-        is then done in one such block, and nobody is told what came of it before its end.
+    :param changes: whether the work writes. If it is late, its outcome is unknown.
+    :param group_commit: commits everything done in its block at the end of the block. Jobs that wait when a thread
+        becomes free run in one such block, and their outcomes are delivered after it.
     """
 
     def __init__(
@@ -123,13 +122,13 @@ class ThreadPool:
         group_commit: Callable[[], AbstractContextManager[None]] | None = None,
     ) -> None:
         self.name = name
-        self._working: list[None] = []  # one for each thread: a number could not be changed by several at once
+        self._working: list[
+            None
+        ] = []  # one entry a busy thread; unlike a counter, threads can change a list without a lock
+        self._timeouts = timeouts
         self._deadline = timeouts.deadline
         self._wait = min(timeouts.thread, timeouts.deadline)
-        self._queue = timeouts.queue
-        self._limit = timeouts.work
-        self._at_once = timeouts.at_once
-        self._unanswered = 0
+        self._pending = 0
         self._late = OutcomeUnknown if changes else StorageUnavailable
         self._group_commit = group_commit
         self._jobs: SimpleQueue[_Job[Any] | None] = SimpleQueue()
@@ -139,47 +138,47 @@ class ThreadPool:
 
     @property
     def waiting(self) -> int:
-        """How much work waits for a thread; what was withdrawn counts until a thread has seen that."""
+        """Jobs that wait for a thread. A cancelled one counts until a thread has seen that it is."""
         return self._jobs.qsize()
 
     @property
     def busy(self) -> int:
-        """How many threads are at work."""
+        """Threads that are running a job."""
         return len(self._working)
 
     async def run(
         self, work: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
     ) -> Result:
-        """What the work returns or raises.
+        """Run the work in a thread; return or raise what it does.
 
-        :raises StorageUnavailable: there was no thread for it in time, and it did not begin; or it takes too long.
-        :raises OutcomeUnknown: it takes too long, and changes something: it may yet be done.
+        :raises StorageUnavailable: no thread was free in time, and the work did not start; or it takes too long.
+        :raises OutcomeUnknown: the work writes and takes too long; it may still finish.
         """
-        if self.waiting >= self._queue or self._unanswered >= self._at_once:
+        if self.waiting >= self._timeouts.max_queued or self._pending >= self._timeouts.max_pending:
             raise StorageUnavailable("too many requests wait for the database")
-        job = _Job(partial(work, *args, **kwargs), monotonic() + _WORK_ENDS_AT * self._deadline, self._limit)
+        job = _Job(partial(work, *args, **kwargs), monotonic() + _WORK_ENDS_AT * self._deadline, self._timeouts.work)
         self._jobs.put(job)
         job.timer = job.loop.call_later(self._wait, self._refuse, job)
-        self._unanswered += 1
+        self._pending += 1
         try:
             return await job.result
         finally:
-            self._unanswered -= 1
+            self._pending -= 1
             job.timer.cancel()
             job.cancel()
 
     def _refuse(self, job: _Job[Any]) -> None:
         if job.cancel():
             error = StorageUnavailable(f"no thread was free within {self._wait:g} s")
-            job.end(job.result.set_exception, error)
+            job.resolve(job.result.set_exception, error)
         else:
             job.timer = job.loop.call_later(self._deadline - self._wait, self._give_up, job)
 
     def _give_up(self, job: _Job[Any]) -> None:
-        job.end(job.result.set_exception, self._late(f"it took longer than {self._deadline:g} s"))
+        job.resolve(job.result.set_exception, self._late(f"it took longer than {self._deadline:g} s"))
 
     def close(self, within: float = _CLOSE_TIMEOUT) -> None:
-        """End the threads when they have done what is there to do; one that hangs is then left behind."""
+        """End the threads once the queue is empty; a thread that hangs is left behind."""
         for _ in self._threads:
             self._jobs.put(None)
         until = monotonic() + within
@@ -190,30 +189,30 @@ class ThreadPool:
         while job := self._jobs.get():
             self._working.append(None)
             if self._group_commit is None or self._jobs.empty():
-                if job.do():
+                if job.run():
                     job.deliver()
             else:
-                self._do_group(job, self._group_commit)
+                self._run_group(job, self._group_commit)
             self._working.pop()
 
-    def _do_group(self, first: _Job[Any], group_commit: Callable[[], AbstractContextManager[None]]) -> None:
+    def _run_group(self, first: _Job[Any], group_commit: Callable[[], AbstractContextManager[None]]) -> None:
         done: list[_Job[Any]] = []
         set_deadline(first.ends)
         try:
             with group_commit():
-                for job in self._from(first):
-                    if job.do():
+                for job in self._group(first):
+                    if job.run():
                         done.append(job)
-        except BaseException as error:  # noqa: BLE001  # it belongs to whoever waits
-            if first.cancel():  # the block did not even begin
+        except BaseException as error:  # noqa: BLE001  # it is raised in the caller
+            if first.cancel():  # the block did not start
                 done.append(first)
             for job in done:
-                job.undo(error)
+                job.fail(error)
         for job in done:
             job.deliver()
 
-    def _from(self, first: _Job[Any]) -> Iterator[_Job[Any]]:
-        """This one and those that wait behind it, as many as may be done together."""
+    def _group(self, first: _Job[Any]) -> Iterator[_Job[Any]]:
+        """This job and the ones queued behind it, as many as fit in one group."""
         until = monotonic() + _GROUP_SECONDS
         yield first
         with suppress(Empty):
@@ -221,23 +220,21 @@ class ThreadPool:
                 if monotonic() > until:
                     return
                 job = self._jobs.get_nowait()
-                if job is None:  # it is what ends a thread
+                if job is None:  # the signal to end a thread
                     self._jobs.put(None)
                     return
                 yield job
 
 
 class ThreadPools:
-    """The lanes of one process.
+    """The thread pools of one process.
 
-    ``reading`` and ``writing`` have so many threads each, or ``writing`` one where writers take turns, and
-    ``hashing`` as many as there are processors: a password takes one of them, and 19 MiB, for 20 ms.
-    ``scanning`` has few, for reads that would take a database for themselves.
-    ``checking`` has a thread of its own, since it must tell that all the others wait.
+    ``reading`` and ``writing`` have ``threads`` threads each; ``writing`` has one if the store takes one writer at a
+    time, and commits waiting writers together. ``scanning`` has few, for reads that could keep a database busy by
+    themselves. ``hashing`` has one a processor: a password takes one of them, and 19 MiB, for 20 ms. ``checking`` has
+    one, for readiness checks while all other pools are busy.
 
-    :param store: of which the lanes are; where it takes one writer at a time, writers that wait are kept together.
-    :param threads: how many requests are served at once.
-    :param scans: how many threads ``scanning`` has.
+    :param scans: threads of ``scanning``.
     """
 
     def __init__(
@@ -256,7 +253,7 @@ class ThreadPools:
         return iter((self.reading, self.scanning, self.writing, self.hashing, self.checking))
 
     def close(self) -> None:
-        """End all threads. By now every request has its answer, and what is still being done is late already."""
+        """End all threads. Every request has been answered by now; work that still runs is late."""
         until = monotonic() + _CLOSE_TIMEOUT
         for thread_pool in self:
             thread_pool.close(until - monotonic())

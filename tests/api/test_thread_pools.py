@@ -149,7 +149,7 @@ def test_what_comes_when_the_queue_is_full_is_refused_at_once() -> None:
         go_on.wait()
 
     async def main() -> None:
-        thread_pool = ThreadPool("test", 1, Timeouts(thread=30, deadline=60, queue=2))
+        thread_pool = ThreadPool("test", 1, Timeouts(thread=30, deadline=60, max_queued=2))
         async with create_task_group() as group:
             group.start_soon(thread_pool.run, work)
             while not blocked.is_set():
@@ -175,7 +175,7 @@ def test_only_work_that_somebody_waits_for_keeps_others_from_being_waited_for() 
         go_on.wait()
 
     async def main() -> None:
-        thread_pool = ThreadPool("test", 1, Timeouts(thread=30, deadline=60, at_once=2))
+        thread_pool = ThreadPool("test", 1, Timeouts(thread=30, deadline=60, max_pending=2))
         async with create_task_group() as group:
             group.start_soon(thread_pool.run, work)
             while not blocked.is_set():
