@@ -1,4 +1,4 @@
-"""Everything that can go wrong, in the words of the domain.
+"""Errors of the domain: rules about users and items that a request breaks.
 
 * BelongingsError
   * NotFound
@@ -7,22 +7,14 @@
   * EmailTaken
   * InvalidValue
   * StaleVersion
-  * BatchRejected
-  * IdempotencyKeyReused
-  * IdempotencyKeyInUse
-  * StorageUnavailable
-    - Deadlock
-    - OutcomeUnknown
-    - StorageFull
-  * SchemaMismatch
-    - SchemaNewer
 
-``str(error)`` is a sentence for whoever asked; it never contains what they sent.
+``str(error)`` is a sentence for the client. It never contains a value that the client sent.
+Errors of the database and of retried requests are in ``service_layer.errors``.
 """
 
 
 class BelongingsError(Exception):
-    """The parent of all errors raised on purpose."""
+    """Base class of all errors that are raised on purpose."""
 
     message = "Something went wrong"
 
@@ -31,25 +23,29 @@ class BelongingsError(Exception):
 
 
 class NotFound(BelongingsError):
-    """What was asked for does not exist."""
+    """A user or an item does not exist."""
 
 
 class UserNotFound(NotFound):
+    """No user has this id."""
+
     message = "User not found"
 
 
 class ItemNotFound(NotFound):
+    """No item has this id."""
+
     message = "Item not found"
 
 
 class EmailTaken(BelongingsError):
-    """Another user has this address, by the rule of ``domain.users.canonical_email``."""
+    """Another user has this email address. ``domain.users.canonical_email`` defines which addresses are equal."""
 
     message = "Email already registered"
 
 
 class InvalidValue(BelongingsError):
-    """A value breaks an invariant: ``field`` names it, ``reason`` says which one."""
+    """A value breaks an invariant: ``field`` names the field, ``reason`` the invariant."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(field, reason)
@@ -61,73 +57,6 @@ class InvalidValue(BelongingsError):
 
 
 class StaleVersion(BelongingsError):
-    """It is not, or not any more, as whoever asks says that it should be; nothing was written."""
+    """A user or an item was changed or deleted since it was read. Nothing was written."""
 
-    message = "It is not, or not any more, as the request says"
-
-
-class BatchRejected(BelongingsError):
-    """Of several things that were to be kept at once some were refused, so none was kept.
-
-    :param errors: why, by the place of each in the batch, from 0.
-    """
-
-    message = "Some of them were refused; none was kept"
-
-    def __init__(self, errors: dict[int, BelongingsError]) -> None:
-        super().__init__(errors)
-        self.errors = errors
-
-
-class IdempotencyKeyReused(BelongingsError):
-    """The key has been used for another request; nothing was done."""
-
-    message = "This Idempotency-Key was used for another request"
-
-
-class IdempotencyKeyInUse(BelongingsError):
-    """Another request with the key is being answered at this moment; nothing was done."""
-
-    message = "A request with this Idempotency-Key is being answered at this moment"
-
-
-class StorageUnavailable(BelongingsError):
-    """The database cannot be reached, is too slow, or is too busy; trying again may help.
-
-    ``reason`` is for the operator: what the database's driver said, in one line.
-    """
-
-    message = "The database is not available at the moment"
-
-    def __init__(self, reason: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class Deadlock(StorageUnavailable):
-    """The database has undone this so that others, which it waited for and which waited for it, could go on.
-
-    Nothing was changed, and to do all of it again at once is what is meant to be done.
-    """
-
-
-class OutcomeUnknown(StorageUnavailable):
-    """The database did not say, or not in time, whether it has made a change; it may have, or may yet."""
-
-    message = "The database did not confirm it; it may have been done or not"
-
-
-class StorageFull(StorageUnavailable):
-    """The database has no room left for what was to be kept; nothing was changed, and somebody must make room first."""
-
-    message = "The database has no room left"
-
-
-class SchemaMismatch(BelongingsError):
-    """The database's schema is not the one this code was written for; the message says what to do."""
-
-    __str__ = Exception.__str__
-
-
-class SchemaNewer(SchemaMismatch):
-    """A newer version of this service has migrated the database; this one must not touch it."""
+    message = "The resource has changed since you read it"

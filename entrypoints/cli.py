@@ -68,7 +68,7 @@ def migrate(
     ),
 ) -> None:
     """Bring the database to the newest schema, or to another revision, up or down."""
-    from domain.errors import StorageUnavailable
+    from service_layer.errors import StorageUnavailable
 
     store = _container().store()
     try:
@@ -207,7 +207,7 @@ def _refusals() -> Iterator[None]:
 
 
 def _prepare(store: Any) -> None:
-    from domain.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
+    from service_layer.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
 
     try:
         store.prepare()

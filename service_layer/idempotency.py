@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from domain.errors import BatchRejected, EmailTaken, IdempotencyKeyInUse, IdempotencyKeyReused, NotFound
+from domain.errors import EmailTaken, NotFound
+from service_layer.errors import BatchRejected, IdempotencyKeyInUse, IdempotencyKeyReused
 from service_layer.ports import IdempotencyRecord, UnitOfWork
 
 KEPT_FOR = 24 * 60 * 60

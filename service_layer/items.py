@@ -5,8 +5,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TypedDict
 
-from domain.errors import BatchRejected, BelongingsError, InvalidValue, ItemNotFound, StaleVersion, UserNotFound
+from domain.errors import BelongingsError, InvalidValue, ItemNotFound, StaleVersion, UserNotFound
 from domain.items import Item
+from service_layer.errors import BatchRejected
 from service_layer.idempotency import IdempotentRequest, once
 from service_layer.ports import UnitOfWork
 from service_layer.read_models import ALL_ITEMS, ItemFilter, ItemView, Page, PageParams, item_view

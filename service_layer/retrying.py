@@ -5,8 +5,8 @@ from functools import wraps
 from time import sleep
 from typing import ParamSpec, TypeVar
 
-from domain.errors import Deadlock
 from service_layer.deadline import seconds_left
+from service_layer.errors import Deadlock
 
 _PAUSE = 0.1
 """Seconds in which those who were waiting get the locks; PostgreSQL lets whoever comes at once go before them."""

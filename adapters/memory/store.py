@@ -15,17 +15,11 @@ from typing import Generic, Self, cast
 
 from adapters.fair_queue import FairQueue
 from adapters.memory.views import Entity, InMemoryViews, State
-from domain.errors import (
-    EmailTaken,
-    IdempotencyKeyInUse,
-    ItemNotFound,
-    StaleVersion,
-    StorageUnavailable,
-    UserNotFound,
-)
+from domain.errors import EmailTaken, ItemNotFound, StaleVersion, UserNotFound
 from domain.items import Item
 from domain.users import User
 from service_layer.deadline import seconds_left
+from service_layer.errors import IdempotencyKeyInUse, StorageUnavailable
 from service_layer.ports import ConnectionUse, IdempotencyRecord, Migration
 
 

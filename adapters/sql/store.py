@@ -16,7 +16,7 @@ from adapters.sql.mapping.removals import FIRST_MARK, purge_step
 from adapters.sql.mapping.schema import current_revision, expect_current
 from adapters.sql.reading.reader import retry_if_disconnected
 from adapters.sql.writing.sessions import Sessions
-from domain.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
+from service_layer.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
 from service_layer.ports import ConnectionUse, Migration
 
 _MIGRATION_WAIT = 5.0

@@ -12,7 +12,6 @@ from typing import Any
 from anyio.to_thread import run_sync
 from fastapi import FastAPI
 
-from domain.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
 from entrypoints.api.http.documentation_pages import documented_app
 from entrypoints.api.http.no_route import NoRoute
 from entrypoints.api.http.openapi import document, operation_id
@@ -33,6 +32,7 @@ from entrypoints.background_writer import flush_stderr
 from entrypoints.container import Container, build_container
 from entrypoints.logging import configure
 from entrypoints.settings import WrongSetting, access_log, load_settings, processors
+from service_layer.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
 
 logger = logging.getLogger("belongings")
 

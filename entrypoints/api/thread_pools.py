@@ -12,8 +12,8 @@ from threading import Lock, Thread
 from time import monotonic
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from domain.errors import OutcomeUnknown, StorageUnavailable
 from service_layer.deadline import set_deadline
+from service_layer.errors import OutcomeUnknown, StorageUnavailable
 from service_layer.ports import Store
 
 Parameters = ParamSpec("Parameters")

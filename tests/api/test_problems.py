@@ -81,7 +81,7 @@ def out_of_reach(request: pytest.FixtureRequest) -> Iterator[TestClient]:
 def test_without_a_database_every_answer_is_503(out_of_reach: TestClient, method: str, path: str, body: object) -> None:
     answer = out_of_reach.request(method, path, json=body)
     problem = expect_problem(answer, 503, "database-unavailable")
-    assert problem["detail"] == "The database is not available at the moment"
+    assert problem["detail"] == "The database is temporarily unavailable"
     assert int(answer.headers["Retry-After"]) >= 1
     assert not any(word in answer.text for word in ("s3cret", "127.0.0.1", "refused"))
 

@@ -7,10 +7,10 @@ from anyio import run, sleep, to_thread
 from httpx2 import ASGITransport, AsyncClient
 
 from adapters.sql.mapping import removals
-from domain.errors import StorageUnavailable
 from entrypoints.api import purging
 from entrypoints.api.app import create_app
 from entrypoints.container import SqlContainer
+from service_layer.errors import StorageUnavailable
 from tests.contract.stored import rich_user, rows_of_items
 from tests.databases import SQL
 

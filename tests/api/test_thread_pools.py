@@ -10,7 +10,6 @@ import pytest
 from anyio import create_task_group, move_on_after, run, sleep
 from httpx2 import ASGITransport, AsyncClient
 
-from domain.errors import OutcomeUnknown, StorageUnavailable
 from domain.items import Item
 from entrypoints.api import thread_pools
 from entrypoints.api.app import create_app
@@ -19,6 +18,7 @@ from entrypoints.container import Container, build_container
 from entrypoints.logging import request_id
 from entrypoints.settings import Settings
 from service_layer.deadline import seconds_left
+from service_layer.errors import OutcomeUnknown, StorageUnavailable
 
 LONG_TIMEOUTS = Timeouts(thread=30, deadline=60)
 

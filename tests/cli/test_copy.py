@@ -22,12 +22,13 @@ from adapters.sql.operations.migrations import migrate
 from adapters.sql.reading.views import SqlAlchemyViews
 from adapters.sql.writing.sessions import Sessions
 from adapters.sql.writing.unit_of_work import SqlAlchemyUnitOfWork
-from domain.errors import BelongingsError, StorageUnavailable
+from domain.errors import BelongingsError
 from domain.items import DESCRIPTION_MAX_LENGTH, PRICE_MAX, Item
 from domain.text import folded
 from domain.users import User, canonical_email
 from entrypoints.cli import app
 from entrypoints.container import copy_database
+from service_layer.errors import StorageUnavailable
 from tests.conftest import Databases
 from tests.contract.values import TEXTS
 from tests.databases import SQL

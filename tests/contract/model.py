@@ -9,16 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from unicodedata import normalize
 
-from domain.errors import (
-    BelongingsError,
-    EmailTaken,
-    IdempotencyKeyInUse,
-    InvalidValue,
-    ItemNotFound,
-    StaleVersion,
-    UserNotFound,
-)
+from domain.errors import BelongingsError, EmailTaken, InvalidValue, ItemNotFound, StaleVersion, UserNotFound
 from domain.items import TITLE_MAX_LENGTH
+from service_layer.errors import IdempotencyKeyInUse
 from service_layer.ports import IdempotencyRecord
 from service_layer.read_models import (
     ALL_ITEMS,

@@ -14,11 +14,11 @@ from sqlalchemy.exc import OperationalError
 
 from adapters.sql.engine.engines import parse_url
 from adapters.sql.engine.pymysql_deadlines import DeadlineConnection
-from domain.errors import IdempotencyKeyInUse, StorageUnavailable
 from domain.items import Item
 from entrypoints.container import Container, build_container
 from entrypoints.settings import Settings, processors
 from service_layer.deadline import set_deadline
+from service_layer.errors import IdempotencyKeyInUse, StorageUnavailable
 from service_layer.ports import IdempotencyRecord
 from service_layer.read_models import PageParams
 from tests.certificates import make_certificate

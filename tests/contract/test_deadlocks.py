@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from domain.errors import Deadlock
 from entrypoints.container import Container
 from service_layer import retrying
+from service_layer.errors import Deadlock
 from service_layer.items import update_item
 from service_layer.ports import UnitOfWork
 from service_layer.read_models import PageParams

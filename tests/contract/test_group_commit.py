@@ -5,10 +5,11 @@ import sqlite3
 import pytest
 from sqlalchemy import event
 
-from domain.errors import EmailTaken, StaleVersion, StorageUnavailable
+from domain.errors import EmailTaken, StaleVersion
 from domain.items import Item
 from domain.users import User
 from entrypoints.container import Container, SqlContainer
+from service_layer.errors import StorageUnavailable
 from service_layer.read_models import PageParams
 from service_layer.users import delete_user, read_user, update_user
 from tests.contract.stored import stored_item, stored_user

@@ -7,9 +7,10 @@ from threading import Barrier, Event
 
 import pytest
 
-from domain.errors import BelongingsError, EmailTaken, IdempotencyKeyInUse, IdempotencyKeyReused, UserNotFound
+from domain.errors import BelongingsError, EmailTaken, UserNotFound
 from domain.items import Item
 from domain.users import User
+from service_layer.errors import IdempotencyKeyInUse, IdempotencyKeyReused
 from service_layer.idempotency import KEPT_FOR, IdempotentRequest, once
 from service_layer.items import create_item
 from service_layer.ports import IdempotencyRecord

@@ -8,11 +8,12 @@ from typing import Any, cast
 
 import pytest
 
-from domain.errors import BelongingsError, ItemNotFound, StorageUnavailable, UserNotFound
+from domain.errors import BelongingsError, ItemNotFound, UserNotFound
 from domain.items import Item
 from domain.users import User
 from entrypoints.container import SqlContainer, build_container
 from entrypoints.settings import Settings
+from service_layer.errors import StorageUnavailable
 from service_layer.ports import UnitOfWork
 from service_layer.read_models import PageParams
 from tests.conftest import Databases

@@ -13,9 +13,9 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import URL, text
 
-from domain.errors import OutcomeUnknown
 from entrypoints.api.app import create_app
 from entrypoints.container import SqlContainer
+from service_layer.errors import OutcomeUnknown
 from service_layer.read_models import PageParams
 from tests.api.problems import expect_problem
 from tests.conftest import Databases, container_for

@@ -22,12 +22,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from adapters.sql.engine.engines import parse_url
 from adapters.sql.engine.pool import FairQueuePool
 from adapters.sql.operations.migrations import migrate
-from domain.errors import BelongingsError, OutcomeUnknown, StorageUnavailable
+from domain.errors import BelongingsError
 from domain.items import Item
 from entrypoints.api.app import create_app
 from entrypoints.container import SqlContainer, build_container
 from entrypoints.settings import Settings
 from service_layer.deadline import set_deadline
+from service_layer.errors import OutcomeUnknown, StorageUnavailable
 from tests.conftest import Databases, QuickHasher
 from tests.faults.conftest import Figure
 from tests.faults.proxy import Proxy

@@ -13,8 +13,8 @@ from adapters.sql.engine.engines import parse_url
 from adapters.sql.mapping.removals import mark_removed
 from adapters.sql.mapping.schema import REVISIONS, current_revision
 from adapters.sql.operations.migrations import config, migrate
-from domain.errors import SchemaMismatch, SchemaNewer
 from domain.items import Item
+from service_layer.errors import SchemaMismatch, SchemaNewer
 from tests.conftest import container_for
 
 ROWS = 5_000

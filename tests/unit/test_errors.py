@@ -1,22 +1,16 @@
-"""What errors say."""
+"""The messages and the hierarchy of errors."""
 
 import pytest
 
-from domain.errors import (
+from domain.errors import BelongingsError, EmailTaken, InvalidValue, ItemNotFound, NotFound, StaleVersion, UserNotFound
+from service_layer.errors import (
     BatchRejected,
-    BelongingsError,
-    EmailTaken,
     IdempotencyKeyInUse,
     IdempotencyKeyReused,
-    InvalidValue,
-    ItemNotFound,
-    NotFound,
     SchemaMismatch,
     SchemaNewer,
-    StaleVersion,
     StorageFull,
     StorageUnavailable,
-    UserNotFound,
 )
 
 SENTENCES = [
@@ -24,31 +18,31 @@ SENTENCES = [
     (ItemNotFound(), "Item not found"),
     (EmailTaken(), "Email already registered"),
     (InvalidValue("title", "must not be blank"), "title must not be blank"),
-    (StaleVersion(), "It is not, or not any more, as the request says"),
-    (BatchRejected({3: UserNotFound()}), "Some of them were refused; none was kept"),
-    (IdempotencyKeyReused(), "This Idempotency-Key was used for another request"),
-    (IdempotencyKeyInUse(), "A request with this Idempotency-Key is being answered at this moment"),
-    (StorageUnavailable("connection refused by 10.0.0.7"), "The database is not available at the moment"),
-    (StorageFull("No space left on device"), "The database has no room left"),
+    (StaleVersion(), "The resource has changed since you read it"),
+    (BatchRejected({3: UserNotFound()}), "Some items were rejected; none was created"),
+    (IdempotencyKeyReused(), "This Idempotency-Key was already used for a different request"),
+    (IdempotencyKeyInUse(), "A request with this Idempotency-Key is still being processed"),
+    (StorageUnavailable("connection refused by 10.0.0.7"), "The database is temporarily unavailable"),
+    (StorageFull("No space left on device"), "The database is out of disk space"),
     (SchemaMismatch("run: belongings migrate"), "run: belongings migrate"),
 ]
 
 
 @pytest.mark.parametrize(("error", "sentence"), SENTENCES)
-def test_an_error_is_a_sentence_for_whoever_asked(error: BelongingsError, sentence: str) -> None:
+def test_an_error_is_a_sentence_for_the_client(error: BelongingsError, sentence: str) -> None:
     assert str(error) == sentence
 
 
-def test_what_the_driver_said_is_for_the_operator_only() -> None:
+def test_the_driver_message_is_for_the_operator_only() -> None:
     assert StorageUnavailable("connection refused").reason == "connection refused"
 
 
-def test_a_refused_batch_says_why_for_each_place() -> None:
+def test_a_rejected_batch_has_the_error_of_each_element() -> None:
     errors: dict[int, BelongingsError] = {0: UserNotFound(), 7: InvalidValue("title", "must not be blank")}
     assert BatchRejected(errors).errors == errors
 
 
-def test_what_is_missing_can_be_caught_by_one_name() -> None:
+def test_related_errors_share_a_base_class() -> None:
     assert issubclass(UserNotFound, NotFound)
     assert issubclass(ItemNotFound, NotFound)
     assert issubclass(SchemaNewer, SchemaMismatch)

@@ -6,16 +6,9 @@ from decimal import Decimal
 import pytest
 
 from adapters.memory.store import InMemoryStore, InMemoryUnitOfWork
-from domain.errors import (
-    BatchRejected,
-    BelongingsError,
-    EmailTaken,
-    IdempotencyKeyInUse,
-    IdempotencyKeyReused,
-    InvalidValue,
-    UserNotFound,
-)
+from domain.errors import BelongingsError, EmailTaken, InvalidValue, UserNotFound
 from domain.items import Item
+from service_layer.errors import BatchRejected, IdempotencyKeyInUse, IdempotencyKeyReused
 from service_layer.idempotency import KEPT_FOR, IdempotentRequest, once
 from service_layer.items import create_item, create_items
 from service_layer.ports import IdempotencyRecord

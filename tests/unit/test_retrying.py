@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from adapters.memory.store import InMemoryStore, InMemoryUnitOfWork
-from domain.errors import Deadlock
 from service_layer import retrying
+from service_layer.errors import Deadlock
 from service_layer.idempotency import IdempotentRequest
 from service_layer.items import create_item, create_items, delete_item, update_item
 from service_layer.ports import UnitOfWork

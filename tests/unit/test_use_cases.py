@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 
 from adapters.memory.store import InMemoryStore, InMemoryUnitOfWork
-from domain.errors import BatchRejected, EmailTaken, InvalidValue, ItemNotFound, StaleVersion, UserNotFound
+from domain.errors import EmailTaken, InvalidValue, ItemNotFound, StaleVersion, UserNotFound
+from service_layer.errors import BatchRejected
 from service_layer.items import (
     ItemChanges,
     NewItem,

@@ -8,16 +8,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, Operation
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 
-from domain.errors import (
-    BelongingsError,
-    Deadlock,
-    EmailTaken,
-    OutcomeUnknown,
-    StaleVersion,
-    StorageFull,
-    StorageUnavailable,
-    UserNotFound,
-)
+from domain.errors import BelongingsError, EmailTaken, StaleVersion, UserNotFound
+from service_layer.errors import Deadlock, OutcomeUnknown, StorageFull, StorageUnavailable
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from time import monotonic, sleep
 
-from domain.errors import StorageUnavailable
+from service_layer.errors import StorageUnavailable
 
 _SAFE_SQLITE = (3, 51, 3)
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Engine, String, column, inspect, select, table
 
-from domain.errors import SchemaMismatch, SchemaNewer
+from service_layer.errors import SchemaMismatch, SchemaNewer
 
 REVISIONS = ("0001", "0002", "0003", "0004")
 """All migrations, oldest first. Kept here so that a start need not load Alembic; a test compares."""

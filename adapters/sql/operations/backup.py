@@ -12,7 +12,8 @@ from tempfile import mkstemp
 from adapters.sql.engine.errors import first_line
 from adapters.sql.engine.process_lock import ProcessLock
 from adapters.sql.mapping.schema import REVISIONS
-from domain.errors import BelongingsError, StorageUnavailable
+from domain.errors import BelongingsError
+from service_layer.errors import StorageUnavailable
 
 _STEP = 256
 """Pages, of 4 KiB each, that are copied before the progress is told."""

@@ -21,7 +21,7 @@ from adapters.sql.mapping.schema import current_revision, expect_current
 from adapters.sql.mapping.tables import lasting_tables
 from adapters.sql.operations.backup import back_up, sole_process
 from adapters.sql.operations.examining import Fault, examine
-from domain.errors import SchemaMismatch, StorageUnavailable
+from service_layer.errors import SchemaMismatch, StorageUnavailable
 
 _BATCH = 500
 """Rows in memory at once; some 40 MB of text where all of it is as long as can be."""

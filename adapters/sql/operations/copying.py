@@ -24,7 +24,8 @@ from adapters.sql.mapping.tables import lasting_tables
 from adapters.sql.operations.examining import dangling
 from adapters.sql.operations.id_sequences import continue_after, last_id
 from adapters.sql.operations.long_transactions import snapshot, sole_writer
-from domain.errors import BelongingsError, SchemaMismatch, StorageUnavailable
+from domain.errors import BelongingsError
+from service_layer.errors import SchemaMismatch, StorageUnavailable
 
 _BATCH = 1_000
 """Rows in memory at once; some 40 MB of text where all of it is as long as can be."""

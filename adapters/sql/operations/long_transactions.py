@@ -12,7 +12,7 @@ from adapters.sql.engine.process_lock import ProcessLock, needs_one_process
 from adapters.sql.mapping.schema import current_revision, expect_current
 from adapters.sql.mapping.tables import lasting_tables
 from adapters.sql.operations.migrations import exclusive_connection, migrate
-from domain.errors import StorageUnavailable
+from service_layer.errors import StorageUnavailable
 
 
 @contextmanager

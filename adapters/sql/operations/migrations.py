@@ -15,7 +15,7 @@ from sqlalchemy import URL, Connection, NullPool, create_engine, event, text
 from adapters.sql.engine.errors import in_domain_terms
 from adapters.sql.engine.sqlite_files import create_files_for_owner_only
 from adapters.sql.mapping.schema import REVISIONS, current_revision
-from domain.errors import StorageUnavailable
+from service_layer.errors import StorageUnavailable
 from service_layer.ports import Migration
 
 _PATIENCE = 600

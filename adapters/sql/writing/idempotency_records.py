@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from adapters.sql.engine.errors import in_domain_terms, is_locked
 from adapters.sql.mapping.tables import idempotency_keys
-from domain.errors import IdempotencyKeyInUse
+from service_layer.errors import IdempotencyKeyInUse
 from service_layer.ports import IdempotencyRecord
 
 _FORGOTTEN_AT_ONCE = 10

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from adapters.sql.engine.engines import has_transaction
 from adapters.sql.engine.errors import commit_in_domain_terms, in_domain_terms
 from adapters.sql.mapping.tables import map_domain
-from domain.errors import StorageUnavailable
+from service_layer.errors import StorageUnavailable
 
 
 class Sessions:

@@ -11,16 +11,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 
-from domain.errors import (
-    BelongingsError,
-    IdempotencyKeyInUse,
-    IdempotencyKeyReused,
-    InvalidValue,
-    OutcomeUnknown,
-    SchemaMismatch,
-    StorageFull,
-    StorageUnavailable,
-)
+from domain.errors import BelongingsError, InvalidValue
 from entrypoints.api.http.problems import (
     MEDIA_TYPE,
     RETRY_AFTER,
@@ -29,6 +20,14 @@ from entrypoints.api.http.problems import (
     Problem,
     problem_example,
     status_of,
+)
+from service_layer.errors import (
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
+    OutcomeUnknown,
+    SchemaMismatch,
+    StorageFull,
+    StorageUnavailable,
 )
 from service_layer.read_models import ID_MAX
 

@@ -13,22 +13,17 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from domain.errors import (
+from domain.errors import BelongingsError, EmailTaken, InvalidValue, ItemNotFound, StaleVersion, UserNotFound
+from entrypoints.logging import request_id
+from service_layer.errors import (
     BatchRejected,
-    BelongingsError,
-    EmailTaken,
     IdempotencyKeyInUse,
     IdempotencyKeyReused,
-    InvalidValue,
-    ItemNotFound,
     OutcomeUnknown,
     SchemaMismatch,
-    StaleVersion,
     StorageFull,
     StorageUnavailable,
-    UserNotFound,
 )
-from entrypoints.logging import request_id
 
 _RFC_9110 = {413: "Content Too Large", 422: "Unprocessable Content"}
 """The phrases that Python says differently before 3.13."""
