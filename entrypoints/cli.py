@@ -25,13 +25,18 @@ err = Console(soft_wrap=True, highlight=False, markup=False, stderr=True)
 def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on.", show_default="127.0.0.1")] = None,
     port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.", show_default="8000")
+        int | None, typer.Option(min=0, max=65535, help="The port; 0 picks a free one.", show_default="8000")
     ] = None,
     open_to_network: Annotated[
-        bool, typer.Option("--open-to-network", help="Let other machines call, though nobody is asked to sign in.")
+        bool,
+        typer.Option(
+            "--open-to-network", help="Allow an address that other machines can reach, although there is no sign-in."
+        ),
     ] = False,
-    workers: Annotated[int | None, typer.Option(min=1, max=64, help="How many processes.", show_default="1")] = None,
-    reload: Annotated[bool, typer.Option(help="Start anew whenever the code changes.")] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Number of worker processes.", show_default="1")
+    ] = None,
+    reload: Annotated[bool, typer.Option(help="Restart when the code changes.")] = False,
 ) -> None:
     """Serve the HTTP API until Ctrl-C. An embedded database is migrated first."""
     from entrypoints.logging import configure
@@ -63,11 +68,11 @@ def serve(
 
 @app.command()
 def migrate(
-    revision: Annotated[str, typer.Argument(help="head, base, a revision, or +N; write -- -N to go N steps down.")] = (
+    revision: Annotated[str, typer.Argument(help="head, base, a revision, or +N; write -- -N to go down N steps.")] = (
         "head"
     ),
 ) -> None:
-    """Bring the database to the newest schema, or to another revision, up or down."""
+    """Upgrade the database schema to the newest revision, or up or down to another one."""
     from service_layer.errors import StorageUnavailable
 
     store = _container().store()
@@ -84,10 +89,10 @@ def migrate(
 
 @app.command()
 def copy(
-    source: Annotated[str, typer.Option("--from", metavar="URL", help="The database to read; it is not changed.")],
-    target: Annotated[str, typer.Option("--to", metavar="URL", help="The database to fill; it must be empty.")],
+    source: Annotated[str, typer.Option("--from", metavar="URL", help="The database to read from; it is not changed.")],
+    target: Annotated[str, typer.Option("--to", metavar="URL", help="The database to copy to; it must be empty.")],
 ) -> None:
-    """Copy all users and items into another SQL database, all or nothing, and check what arrived."""
+    """Copy all users and items into another, empty SQL database, all or nothing, and check the result."""
     from entrypoints.container import copy_database
 
     with _progress() as show:
@@ -99,9 +104,9 @@ def copy(
 @app.command()
 def backup(
     file: Annotated[Path, typer.Argument(help="The file to write.")],
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Copy a SQLite database into a file, while it is in use, and check the copy."""
+    """Copy a SQLite database to a file while it is in use, and check the copy."""
     from entrypoints.container import back_up_database
     from entrypoints.settings import load_settings
 
@@ -111,8 +116,8 @@ def backup(
 
 
 @app.command()
-def restore(file: Annotated[Path, typer.Argument(help="A file that backup has written.")]) -> None:
-    """Put a backup in the place of the SQLite database; no service may run on it."""
+def restore(file: Annotated[Path, typer.Argument(help="A file written by backup.")]) -> None:
+    """Replace the SQLite database with a backup; stop the service first."""
     from entrypoints.container import restore_database
     from entrypoints.settings import load_settings
 
@@ -124,12 +129,13 @@ def restore(file: Annotated[Path, typer.Argument(help="A file that backup has wr
 
 @app.command()
 def check(
-    repair: Annotated[bool, typer.Option("--repair", help="Repair what can be repaired, after a backup.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Back up, then repair what can be repaired.")] = False,
     backed_up: Annotated[
-        bool, typer.Option("--backed-up", help="There is a backup: make none. With a server, --repair needs this.")
+        bool,
+        typer.Option("--backed-up", help="Make no backup: there is one. Required by --repair on a database server."),
     ] = False,
 ) -> None:
-    """Say what is wrong in the database, a line for each finding; the status is 1 while something is."""
+    """Report invalid rows in the database, one per line; the exit status is 1 if any remain."""
     from entrypoints.container import check_database, repair_database
     from entrypoints.settings import load_settings
 
@@ -154,7 +160,7 @@ def check(
 
 @app.command()
 def settings() -> None:
-    """List all settings: what they are, what they are by default, what they mean."""
+    """List all settings with their values, defaults and descriptions."""
     from entrypoints.settings import Settings, variable
 
     container = _container()

@@ -64,27 +64,27 @@ class Settings(BaseSettings):
     ] = SecretStr("sqlite:///belongings.db")
     host: Annotated[str, Field(description="The address to listen on")] = "127.0.0.1"
     open_to_network: Annotated[
-        bool, Field(description="Whether other machines may call, though the service asks nobody to sign in")
+        bool, Field(description="Allow an address that other machines can reach, although there is no sign-in")
     ] = False
-    port: Annotated[int, Field(ge=0, le=65535, description="The port to listen on; 0 takes a free one")] = 8000
-    workers: Annotated[int, Field(ge=1, le=64, description="How many processes serve")] = 1
+    port: Annotated[int, Field(ge=0, le=65535, description="The port to listen on; 0 picks a free one")] = 8000
+    workers: Annotated[int, Field(ge=1, le=64, description="Number of worker processes")] = 1
     tls_certificate: Annotated[
-        str | None, Field(description="A file with the certificate, and those it rests on, in PEM; then it is https")
+        str | None, Field(description="PEM file with the certificate chain; enables TLS, and turns plain HTTP off")
     ] = None
     tls_key: Annotated[
-        str | None, Field(description="A file with the certificate's key, in PEM, if the certificate's has none")
+        str | None, Field(description="PEM file with the private key; not needed if the certificate file contains it")
     ] = None
     trusted_proxies: Annotated[
         tuple[IPvAnyNetwork, ...] | None,
         NoDecode,
         _Listed,
-        Field(description="Addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed"),
+        Field(description="Proxies (addresses, networks) whose X-Forwarded-For and X-Forwarded-Proto are trusted"),
     ] = None
     root_path: Annotated[
         str | None,
         Field(
             pattern=r"^(/[A-Za-z0-9._~-]+)*$",
-            description="The path that a proxy takes off before it passes requests on",
+            description="The path prefix that a proxy strips, such as /belongings",
         ),
     ] = None
     hosts: Annotated[
@@ -92,78 +92,83 @@ class Settings(BaseSettings):
         NoDecode,
         _Listed,
         Field(
-            description="Names by which the service may be called, beside localhost and IP addresses, such as "
-            "api.example.com; * is all"
+            description="Host names to serve in addition to localhost and IP addresses, such as api.example.com; "
+            "* allows all"
         ),
     ] = None
     cors_origins: Annotated[
         tuple[_Origin, ...] | None,
         NoDecode,
         _Listed,
-        Field(description="Origins whose pages may call from a browser, such as https://app.example.com; * is all"),
+        Field(description="Origins whose pages may call the API, such as https://app.example.com; * allows all"),
     ] = None
     threads: Annotated[
         int,
-        Field(ge=1, le=64, description="How many reads, and how many writes, a process does at once"),
+        Field(ge=1, le=64, description="Threads per process for reads, and as many for writes"),
     ] = 4
     scan_threads: Annotated[
         int,
-        Field(ge=1, le=64, description="How many searches and other lists that need a scan a process does at once"),
+        Field(ge=1, le=64, description="Threads per process for searches and other lists that need a scan"),
     ] = 1
     scan_wait: Annotated[
-        float, Field(gt=0, le=60, description="Seconds that such a list may take before it is answered with 503")
+        float,
+        Field(gt=0, le=60, description="Seconds that a scan may take in the database before it times out with 503"),
     ] = 2.0
     deadline: Annotated[
-        float, Field(gt=0, le=60, description="Seconds in which every request is answered, if need be with 503")
+        float, Field(gt=0, le=60, description="Seconds within which every request is answered, with 503 if necessary")
     ] = 5.0
     queue: Annotated[
-        int, Field(ge=1, le=100_000, description="How many reads, writes and sign-ups may wait for a thread, each")
+        int,
+        Field(
+            ge=1,
+            le=100_000,
+            description="Maximum number of reads that wait for a thread, and of writes, and of sign-ups",
+        ),
     ] = 1000
     pool_wait: Annotated[
-        float, Field(gt=0, le=60, description="Seconds to wait for a thread or a connection before answering 503")
+        float, Field(gt=0, le=60, description="Seconds to wait for a thread, or for a pooled connection, before a 503")
     ] = 3.0
-    connect_wait: Annotated[int, Field(ge=1, le=60, description="Seconds to wait for a new connection")] = 3
-    statement_wait: Annotated[int, Field(ge=1, le=60, description="Seconds to wait for a statement or a lock")] = 4
+    connect_wait: Annotated[int, Field(ge=1, le=60, description="Seconds to wait for a new database connection")] = 3
+    statement_wait: Annotated[int, Field(ge=1, le=60, description="Seconds that a statement may run")] = 4
     connections: Annotated[
-        int, Field(ge=10, le=100_000, description="How many clients may be connected to a process at once")
+        int, Field(ge=10, le=100_000, description="Maximum number of client connections per process")
     ] = 800
     requests: Annotated[
-        int, Field(ge=1, le=100_000, description="How many requests a process answers at once; the next one gets a 503")
+        int,
+        Field(
+            ge=1, le=100_000, description="Maximum number of concurrent requests per process; further ones get a 503"
+        ),
     ] = 500
     head_wait: Annotated[
-        float, Field(gt=0, le=600, description="Seconds for a client to send a request up to its body")
+        float, Field(gt=0, le=600, description="Seconds within which a client must send the request line and headers")
     ] = 10.0
     body_wait: Annotated[
-        float, Field(gt=0, le=600, description="Seconds for a client to send a body, or to take an answer")
+        float, Field(gt=0, le=600, description="Seconds within which a client must send a body, or read a response")
     ] = 30.0
     sign_up_limit: Annotated[
         str | None,
         Field(
             pattern=r"^[1-9][0-9]{0,5}/(second|minute|hour|day)$",
-            description="How many sign-ups and password changes a client address may ask for, such as 10/hour; unset, "
-            "as many as it likes",
+            description="Sign-ups and password changes allowed per client address, such as 10/hour; unset means no "
+            "limit",
         ),
     ] = None
     redis_url: Annotated[
         SecretStr | None,
-        Field(description="A Redis in which all processes count sign-ups together; unset, each counts for itself"),
+        Field(description="A Redis where all processes share the sign-up counts; unset, each counts for itself"),
     ] = None
-    log_format: Annotated[
-        Format, Field(description="How the log is written: text, or json for an object on each line")
-    ] = "text"
-    metrics: Annotated[bool, Field(description="Whether /metrics tells Prometheus what goes on")] = True
-    docs: Annotated[bool, Field(description="Whether there are /docs, /redoc and /openapi.json")] = True
+    log_format: Annotated[Format, Field(description="Log format: text, or json for one JSON object per line")] = "text"
+    metrics: Annotated[bool, Field(description="Serve metrics for Prometheus at /metrics")] = True
+    docs: Annotated[bool, Field(description="Serve /docs, /redoc and /openapi.json")] = True
     tracing: Annotated[
         bool,
         AfterValidator(_traceable),
-        Field(description="Whether requests are traced by OpenTelemetry, which OTEL_… variables tell where to"),
+        Field(description="Trace requests with OpenTelemetry, as configured by the OTEL_… variables"),
     ] = False
-    log_requests: Annotated[bool, Field(description="Whether the log has a line for each request")] = True
+    log_requests: Annotated[bool, Field(description="Log one line per request")] = True
     password_min_length: Annotated[
         int,
-        Field(
-            ge=PASSWORD_MIN_LENGTH, le=PASSWORD_MAX_LENGTH, description="How many characters a new password must have"
-        ),
+        Field(ge=PASSWORD_MIN_LENGTH, le=PASSWORD_MAX_LENGTH, description="Minimum length of a new password"),
     ] = PASSWORD_MIN_LENGTH
 
 
