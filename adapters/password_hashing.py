@@ -27,7 +27,7 @@ class Argon2PasswordHasher:
 
     def __init__(self, threads: int = 1) -> None:
         self._argon2 = _Argon2(time_cost=_PASSES, memory_cost=_KIBIBYTES, parallelism=_LANES, type=Type.ID)
-        self._threads = ThreadPoolExecutor(threads, "argon2", initializer=_give_way)
+        self._threads = ThreadPoolExecutor(threads, "argon2", initializer=_lower_priority)
 
     def hash(self, password: str) -> str:
         return self._threads.submit(self._argon2.hash, password).result()
@@ -40,7 +40,7 @@ class Argon2PasswordHasher:
         return made.result().hex()
 
 
-def _give_way() -> None:
+def _lower_priority() -> None:
     """Lower the priority of this thread; only Linux has one for each."""
     if sys.platform == "linux":
         with suppress(OSError):

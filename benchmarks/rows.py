@@ -8,7 +8,7 @@ from sqlalchemy import URL, NullPool, create_engine, insert, text
 from adapters.sql.mapping import tables
 from adapters.sql.operations.migrations import migrate
 from benchmarks.contestants import tutorial
-from domain.text import folded
+from domain.text import fold_text
 from domain.users import canonical_email
 
 USERS = 1_000
@@ -66,5 +66,5 @@ def _item_row(shown: dict[str, Any], schema: str) -> dict[str, Any]:
     row = {name: shown[name] for name in ("title", "description", "owner_id")}
     if schema == "tutorial":
         return row
-    searched = folded(f"{row['title']}\n{row['description']}")
+    searched = fold_text(f"{row['title']}\n{row['description']}")
     return {**row, "price": Decimal(str(shown["price"])), "version": 1, "search_text": searched}

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain.errors import InvalidValue
-from domain.text import check_text, folded
+from domain.text import check_text, fold_text
 
 TITLE_MAX_LENGTH = 255
 DESCRIPTION_MAX_LENGTH = 10_000
@@ -37,7 +37,7 @@ class Item:
     :param owner_id: the id of a user that exists, or nobody's.
     :param id: 1 … 2⁶³−1, given by the repository on ``add``; never reused.
     :param version: counts the changes that were committed, from 1.
-    :param search_text: title and description as ``domain.text.folded`` has them, a line each.
+    :param search_text: title and description as ``domain.text.fold_text`` has them, a line each.
     :raises InvalidValue: one of these is broken.
     """
 
@@ -65,7 +65,7 @@ class Item:
         texts = self.title, self.description
         if texts != self._checked_texts:  # once for each text: a new item is checked again when a store adds it
             self._check_texts()
-            self.search_text = folded(f"{self.title}\n{self.description or ''}")
+            self.search_text = fold_text(f"{self.title}\n{self.description or ''}")
             self._checked_texts = texts
 
     def _check_texts(self) -> None:

@@ -50,7 +50,7 @@ def is_stream_safe(text: str) -> bool:
     return True
 
 
-def folded(text: str) -> str:
+def fold_text(text: str) -> str:
     """The form in which texts are equal that differ in case or in how accents are encoded.
 
     Compared without regard to case (Unicode full case folding) and to how accents are

@@ -3,15 +3,15 @@
 from dataclasses import dataclass, field
 
 from domain.errors import InvalidValue
-from domain.text import check_text, folded
+from domain.text import check_text, fold_text
 
 EMAIL_MAX_LENGTH = 254
 """In code points; the limit of RFC 5321 §4.5.3.1.3 on a path, less its brackets."""
 
 
 def canonical_email(email: str) -> str:
-    """The form in which two spellings of one address are equal, by ``domain.text.folded``."""
-    return folded(email)
+    """The form in which two spellings of one address are equal, by ``domain.text.fold_text``."""
+    return fold_text(email)
 
 
 @dataclass(eq=False, kw_only=True)

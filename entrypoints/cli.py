@@ -45,8 +45,8 @@ def serve(
     container = _container()
     settings, store = container.settings(), container.store()
     workers = workers or settings.workers
-    if workers > 1 and store.one_process_only:
-        _stop(f"--workers {workers} is not possible with {store.label}: {store.one_process_only}")
+    if workers > 1 and store.single_process_reason:
+        _stop(f"--workers {workers} is not possible with {store.label}: {store.single_process_reason}")
     configure(settings.log_format)
     try:
         family, address = find_address(

@@ -9,7 +9,7 @@ from sqlalchemy import URL
 
 from adapters.memory.store import InMemoryStore, InMemoryUnitOfWork
 from adapters.password_hashing import Argon2PasswordHasher
-from adapters.sql.engine.engines import Engines, Limits, create_engines, is_private, parse_url
+from adapters.sql.engine.engines import Engines, Limits, create_engines, is_in_memory, parse_url
 from adapters.sql.operations import backup, checking
 from adapters.sql.operations.backup import Contents, Progress
 from adapters.sql.operations.checking import Finding
@@ -154,7 +154,7 @@ def repair_database(settings: Settings, note: Callable[[Path], object], *, backe
 
     def back_up() -> None:
         if not backed_up:
-            note(checking.back_up_as_it_is(_sqlite_file(settings)))
+            note(checking.back_up_before_repair(_sqlite_file(settings)))
 
     if url.get_backend_name() != "sqlite" and not backed_up:
         raise WrongSetting(
@@ -177,6 +177,6 @@ def _kept_database(option: str, text: str) -> URL:
         url = None if text == "memory://" else parse_url(text)
     except ValueError as error:
         raise WrongSetting(f"{option} {error}") from None
-    if url is None or is_private(url):
+    if url is None or is_in_memory(url):
         raise WrongSetting(f"{option} names a database in memory, which no other process can reach")
     return url

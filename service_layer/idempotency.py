@@ -12,7 +12,7 @@ from domain.errors import EmailTaken, NotFound
 from service_layer.errors import BatchRejected, IdempotencyKeyInUse, IdempotencyKeyReused
 from service_layer.ports import IdempotencyRecord, UnitOfWork
 
-KEPT_FOR = 24 * 60 * 60
+RECORD_TTL = 24 * 60 * 60
 """Seconds after the first answer in which it is given again."""
 
 Answer = TypeVar("Answer")
@@ -37,10 +37,10 @@ class IdempotentRequest:
 
     def record(self, answer: object) -> IdempotencyRecord:
         """What is kept of it."""
-        return IdempotencyRecord(self.key, self.fingerprint, json.dumps(answer), self.now + KEPT_FOR)
+        return IdempotencyRecord(self.key, self.fingerprint, json.dumps(answer), self.now + RECORD_TTL)
 
 
-def once(uow: UnitOfWork, request: IdempotentRequest | None, act: Callable[[], Answer]) -> Answer:
+def run_once(uow: UnitOfWork, request: IdempotentRequest | None, act: Callable[[], Answer]) -> Answer:
     """What ``act`` returns after it was committed; for a repeated attempt what it returned the first time.
 
     The answer is kept in the transaction that does what it tells of. A refusal is not kept:

@@ -8,7 +8,7 @@ from typing import TypedDict
 from domain.errors import BelongingsError, InvalidValue, ItemNotFound, StaleVersion, UserNotFound
 from domain.items import Item
 from service_layer.errors import BatchRejected
-from service_layer.idempotency import IdempotentRequest, once
+from service_layer.idempotency import IdempotentRequest, run_once
 from service_layer.ports import UnitOfWork
 from service_layer.read_models import ALL_ITEMS, ItemFilter, ItemView, Page, PageParams, item_view
 from service_layer.retrying import retry_on_deadlock
@@ -57,7 +57,7 @@ def create_item(
         uow.items.add(item)
         return item_view(item)
 
-    return once(uow, idempotency, add)
+    return run_once(uow, idempotency, add)
 
 
 @retry_on_deadlock
@@ -88,7 +88,7 @@ def create_items(
             raise BatchRejected(errors)
         return [item_view(item) for item in items]
 
-    return once(uow, idempotency, add)
+    return run_once(uow, idempotency, add)
 
 
 def read_item(uow: UnitOfWork, item_id: int) -> ItemView:

@@ -246,11 +246,11 @@ class Store(Protocol):
         """Whether it is part of this service, so that nobody else makes, migrates or mends it."""
 
     @property
-    def one_writer(self) -> bool:
+    def single_writer(self) -> bool:
         """Whether units of work that change something take turns, however many threads there are."""
 
     @property
-    def one_process_only(self) -> str | None:
+    def single_process_reason(self) -> str | None:
         """Why several processes may not use it at once; None where they may."""
 
     @property
@@ -263,7 +263,7 @@ class Store(Protocol):
 
         What one of them has committed is kept when the block has ended without an error, and is there
         for those that follow; one that is refused leaves the others as they are. Only with
-        ``one_writer``: elsewhere each is kept by itself.
+        ``single_writer``: elsewhere each is kept by itself.
 
         :raises StorageUnavailable: at the end: nothing of what was committed in the block was kept.
         :raises OutcomeUnknown: at the end: all of it may have been kept, or nothing.

@@ -76,8 +76,8 @@ class UserFilter:
 class Owner(Enum):
     """Whose items are wanted, where it is not the user with one id."""
 
-    ANYBODY = "anybody"
-    NOBODY = "nobody"
+    ANY = "any"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,11 +87,11 @@ class ItemFilter:
     :param owner: a user's id, there or not, or one of ``Owner``.
     :param title: exactly this.
     :param words: each is somewhere in the title or the description, inside of longer words too;
-        compared as ``domain.text.folded`` does.
+        compared as ``domain.text.fold_text`` does.
     :param min_price: no less than this, so not without a price; ``max_price`` likewise.
     """
 
-    owner: int | Owner = Owner.ANYBODY
+    owner: int | Owner = Owner.ANY
     title: str | None = None
     words: tuple[str, ...] = ()
     min_price: Decimal | None = None
@@ -128,7 +128,7 @@ def user_view(user: User, items: list[ItemView] | None = None) -> UserView:
     """A stored user as they are shown."""
     return {
         "email": user.email,
-        "id": stored_id(user),
+        "id": require_id(user),
         "is_active": user.is_active,
         "items": items or [],
     }
@@ -140,12 +140,12 @@ def item_view(item: Item) -> ItemView:
         "title": item.title,
         "description": item.description,
         "price": None if item.price is None else float(item.price),
-        "id": stored_id(item),
+        "id": require_id(item),
         "owner_id": item.owner_id,
     }
 
 
-def stored_id(entity: User | Item) -> int:
+def require_id(entity: User | Item) -> int:
     """The id that a repository gave it.
 
     :raises ValueError: none has stored it yet.

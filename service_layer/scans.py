@@ -22,7 +22,7 @@ def is_scan(page: PageParams, wanted: ItemFilter | None = None) -> bool:
 
 def _is_indexed(page: PageParams, wanted: ItemFilter) -> bool:
     filters = {
-        "owner": wanted.owner is not Owner.ANYBODY,
+        "owner": wanted.owner is not Owner.ANY,
         "title": wanted.title is not None,
         "price": wanted.min_price is not None or wanted.max_price is not None,
         "words": bool(wanted.words),

@@ -7,7 +7,7 @@ from typing import TypedDict
 from domain.errors import StaleVersion, UserNotFound
 from domain.passwords import PASSWORD_MIN_LENGTH, check_password
 from domain.users import User
-from service_layer.idempotency import IdempotentRequest, once
+from service_layer.idempotency import IdempotentRequest, run_once
 from service_layer.ports import PasswordHasher, UnitOfWork
 from service_layer.read_models import (
     ALL_USERS,
@@ -17,7 +17,7 @@ from service_layer.read_models import (
     UserFilter,
     UserView,
     item_view,
-    stored_id,
+    require_id,
     user_view,
 )
 from service_layer.retrying import retry_on_deadlock
@@ -59,7 +59,7 @@ def create_user(
         uow.users.add(user)
         return user_view(user)
 
-    return once(uow, idempotency, add)
+    return run_once(uow, idempotency, add)
 
 
 def read_user(uow: UnitOfWork, user_id: int) -> UserView:
@@ -140,7 +140,7 @@ def _expected(uow: UnitOfWork, user: User, precondition: Precondition | None, *,
 
     :raises StaleVersion: the precondition does not hold.
     """
-    items = uow.items.owned_by(stored_id(user), EMBEDDED_ITEMS, locked=locked)
+    items = uow.items.owned_by(require_id(user), EMBEDDED_ITEMS, locked=locked)
     view = user_view(user, [item_view(item) for item in items])
     if precondition and not precondition(view):
         raise StaleVersion

@@ -31,8 +31,8 @@ class InMemoryStore:
 
     label = "memory (lost when the service ends)"
     embedded = True
-    one_writer = True
-    one_process_only = "each would have a memory of its own"
+    single_writer = True
+    single_process_reason = "each would have a memory of its own"
     connections: Mapping[str, ConnectionUse] = MappingProxyType({})
 
     def __init__(self, *, wait: float = 3.0) -> None:

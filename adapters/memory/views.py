@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TypeVar, cast
 
 from domain.items import Item
-from domain.text import folded
+from domain.text import fold_text
 from domain.users import User, canonical_email
 from service_layer.ports import IdempotencyRecord
 from service_layer.read_models import (
@@ -116,11 +116,11 @@ def _wanted_users(state: State, wanted: UserFilter) -> Iterator[User]:
 
 
 def _wanted_items(state: State, wanted: ItemFilter) -> Iterator[Item]:
-    words = [folded(word) for word in wanted.words]
+    words = [fold_text(word) for word in wanted.words]
     return (
         item
         for item in state.items.values()
-        if (wanted.owner is Owner.ANYBODY or item.owner_id == (None if wanted.owner is Owner.NOBODY else wanted.owner))
+        if (wanted.owner is Owner.ANY or item.owner_id == (None if wanted.owner is Owner.NONE else wanted.owner))
         and wanted.title in (None, item.title)
         and _within(item.price, wanted.min_price, wanted.max_price)
         and all(word in item.search_text for word in words)

@@ -8,12 +8,12 @@ from pathlib import Path
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError
 
-from adapters.sql.engine.engines import Engines, is_private
-from adapters.sql.engine.errors import first_line, in_domain_terms
+from adapters.sql.engine.engines import Engines, is_in_memory
+from adapters.sql.engine.errors import first_line, translate_errors
 from adapters.sql.engine.pool import FairQueuePool
-from adapters.sql.engine.process_lock import ProcessLock, needs_one_process
-from adapters.sql.mapping.removals import FIRST_MARK, purge_step
-from adapters.sql.mapping.schema import current_revision, expect_current
+from adapters.sql.engine.process_lock import ProcessLock, single_process_reason
+from adapters.sql.mapping.removals import FIRST_REMOVED, purge_step
+from adapters.sql.mapping.schema import check_revision, current_revision
 from adapters.sql.reading.reader import retry_if_disconnected
 from adapters.sql.writing.sessions import Sessions
 from service_layer.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
@@ -46,14 +46,14 @@ class SqlStore:
         return self._url.get_backend_name() == "sqlite"
 
     @property
-    def one_writer(self) -> bool:
+    def single_writer(self) -> bool:
         return self.embedded
 
     @property
-    def one_process_only(self) -> str | None:
-        if is_private(self._url):
+    def single_process_reason(self) -> str | None:
+        if is_in_memory(self._url):
             return "each would have a database of its own"
-        return needs_one_process() if self.embedded else None
+        return single_process_reason() if self.embedded else None
 
     @property
     def connections(self) -> Mapping[str, ConnectionUse]:
@@ -61,7 +61,7 @@ class SqlStore:
         return {"reading": _use(engines.reader), "scanning": _use(engines.scanner), "writing": _use(engines.writer)}
 
     def group_commit(self) -> AbstractContextManager[None]:
-        return self._sessions.group_commit() if self.one_writer else nullcontext()
+        return self._sessions.group_commit() if self.single_writer else nullcontext()
 
     def migrate(self, revision: str = "head") -> list[Migration]:
         from adapters.sql.operations.migrations import (
@@ -94,16 +94,16 @@ class SqlStore:
         with _usable():
             revision = retry_if_disconnected(lambda: current_revision(self._engines.reader))
         try:
-            expect_current(revision)
+            check_revision(revision)
         except SchemaNewer:
             if not self._was_current:
                 raise
         self._was_current = True
 
     def purge(self) -> bool:
-        with in_domain_terms():
+        with translate_errors():
             with self._engines.reader.connect() as connection:
-                if connection.scalar(FIRST_MARK) is None:
+                if connection.scalar(FIRST_REMOVED) is None:
                     return False
             with self._sessions.new() as session:
                 return purge_step(session)
@@ -114,7 +114,7 @@ class SqlStore:
 
     def _claim(self, *, wait: float) -> None:
         """Be the one process that uses the file, where the linked SQLite needs that."""
-        if self.embedded and needs_one_process() and self._lock is None:
+        if self.embedded and single_process_reason() and self._lock is None:
             self._lock = ProcessLock(self._path, wait=wait)
 
     def _release(self) -> None:
@@ -133,7 +133,7 @@ def _use(engine: Engine) -> ConnectionUse:
 def _usable() -> Iterator[None]:
     """At the first contact anything that the driver says means that this is no database to use."""
     try:
-        with in_domain_terms():
+        with translate_errors():
             yield
     except (DBAPIError, TypeError, ValueError, OSError) as error:  # the last three: options of the URL
         raise StorageUnavailable(first_line(getattr(error, "orig", error))) from error
@@ -141,7 +141,7 @@ def _usable() -> Iterator[None]:
 
 def describe(url: URL) -> str:
     """Where a database is, for people: without the password and without the options, which may hold one."""
-    if is_private(url):
+    if is_in_memory(url):
         return "SQLite in a temporary file (lost when the service ends)"
     if url.get_backend_name() == "sqlite":
         return f"SQLite {sqlite3.sqlite_version} file {Path(str(url.database)).resolve()}"

@@ -7,7 +7,7 @@ from alembic import context, op
 from alembic.util import CommandError
 
 from adapters.sql.mapping import types
-from domain.text import folded
+from domain.text import fold_text
 
 revision = "0003"
 down_revision = "0002"
@@ -63,7 +63,7 @@ def _not_filled(connection: sa.Connection) -> Iterator[list[tuple[int, str]]]:
     last = 0
     page = sa.select(_items.c.id, _items.c.title, _items.c.description).order_by(_items.c.id).limit(_BATCH)
     while rows := connection.execute(page.where(_items.c.id > last, _items.c.search_text == "")).all():
-        yield [(id, folded(f"{title}\n{description or ''}")) for id, title, description in rows]
+        yield [(id, fold_text(f"{title}\n{description or ''}")) for id, title, description in rows]
         last = rows[-1].id
 
 

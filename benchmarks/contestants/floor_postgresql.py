@@ -10,7 +10,7 @@ from fastapi import FastAPI, HTTPException, Response
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from domain.text import folded
+from domain.text import fold_text
 
 
 class ItemCreate(BaseModel):
@@ -67,7 +67,7 @@ def create_app() -> FastAPI:
         insert = """INSERT INTO items (title, description, price, owner_id, version, search_text)
             VALUES ($1, $2, $3, $4, 1, $5) RETURNING id"""
         try:
-            id = await pool.fetchval(insert, *row, folded(f"{item.title}\n{item.description or ''}"))
+            id = await pool.fetchval(insert, *row, fold_text(f"{item.title}\n{item.description or ''}"))
         except asyncpg.ForeignKeyViolationError:
             raise HTTPException(404, "User not found") from None
         return _json(_item((*row[:3], id, user_id)))

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 from sqlalchemy import make_url
 
-from domain.text import folded
+from domain.text import fold_text
 
 
 class ItemCreate(BaseModel):
@@ -60,7 +60,7 @@ def create_app() -> FastAPI:
         insert = """INSERT INTO items (title, description, price, owner_id, version, search_text)
             VALUES (?, ?, ?, ?, 1, ?)"""
         try:
-            id = query(insert, (*row, folded(f"{item.title}\n{item.description or ''}"))).lastrowid
+            id = query(insert, (*row, fold_text(f"{item.title}\n{item.description or ''}"))).lastrowid
         except sqlite3.IntegrityError:
             raise HTTPException(404, "User not found") from None
         return _json(_item((*row[:3], id, user_id)))

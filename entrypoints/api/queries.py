@@ -177,11 +177,7 @@ class ItemQuery(PageQuery):
 
     def filter(self) -> ItemFilter:
         return ItemFilter(
-            owner=Owner.ANYBODY
-            if self.owner_id is None
-            else Owner.NOBODY
-            if self.owner_id == "null"
-            else self.owner_id,
+            owner=Owner.ANY if self.owner_id is None else Owner.NONE if self.owner_id == "null" else self.owner_id,
             title=self.title,
             words=tuple((self.q or "").split()),
             min_price=self.min_price,

@@ -242,7 +242,7 @@ class ThreadPools:
     ) -> None:
         self.reading = ThreadPool("reading", threads, timeouts)
         self.scanning = ThreadPool("scanning", scans, scan_timeouts)
-        if store.one_writer:
+        if store.single_writer:
             self.writing = ThreadPool("writing", 1, timeouts, changes=True, group_commit=store.group_commit)
         else:
             self.writing = ThreadPool("writing", threads, timeouts, changes=True)

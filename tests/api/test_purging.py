@@ -35,7 +35,7 @@ def test_items_of_a_removed_user_are_deleted_while_the_application_runs_and_afte
     container: SqlContainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = create_app(container)
-    monkeypatch.setattr(removals, "AT_ONCE", 10)
+    monkeypatch.setattr(removals, "DIRECT_DELETE_MAX", 10)
 
     async def main() -> None:
         async with AsyncClient(transport=ASGITransport(app), base_url="http://belongings") as client:

@@ -106,7 +106,7 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[PagePa
 
 FILTERS: list[dict[str, Any]] = [
     {},
-    *({"owner": owner} for owner in (1, 2, Owner.NOBODY)),
+    *({"owner": owner} for owner in (1, 2, Owner.NONE)),
     *({"title": title} for title in ("Towel", "Sieve")),
     *({"min_price": low, "max_price": high} for low, high in ((Decimal(2), Decimal("2.5")), (Decimal(2), None))),
     {"words": ("zebra",)},

@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 from typer.testing import CliRunner, Result
 
 from adapters.sql.engine.engines import parse_url
-from adapters.sql.engine.process_lock import ProcessLock, needs_one_process
+from adapters.sql.engine.process_lock import ProcessLock, single_process_reason
 from adapters.sql.mapping.removals import mark_removed
 from adapters.sql.mapping.schema import REVISIONS
 from adapters.sql.mapping.tables import items, users
 from adapters.sql.operations import checking
 from adapters.sql.operations.migrations import migrate
-from domain.text import folded
+from domain.text import fold_text
 from entrypoints.cli import app
 from tests.databases import SQL
 
@@ -41,7 +41,9 @@ def on(url: str, act: Callable[[Connection], Any]) -> Any:
 
 def fill(connection: Connection) -> None:
     people = [{"email": f"{n}@x.example", "email_key": f"{n}@x.example"} for n in range(PEOPLE)]
-    things = [{"title": f"Ä{n}", "search_text": folded(f"Ä{n}\n"), "owner_id": n % PEOPLE + 1} for n in range(THINGS)]
+    things = [
+        {"title": f"Ä{n}", "search_text": fold_text(f"Ä{n}\n"), "owner_id": n % PEOPLE + 1} for n in range(THINGS)
+    ]
     rest = {"hashed_password": "hash", "is_active": True, "version": 1}
     connection.execute(insert(users), [each | rest for each in people])
     connection.execute(insert(items), [each | {"price": None, "version": 1} for each in things])
@@ -269,7 +271,7 @@ class TestSqlite:
             assert belongings("check", *options).stderr == "belongings: there is no such file\n"
         assert not list(path.parent.glob(f"{path.name}*"))
 
-    @pytest.mark.skipif(not needs_one_process(), reason="several processes may use the file")
+    @pytest.mark.skipif(not single_process_reason(), reason="several processes may use the file")
     def test_the_database_of_a_service_that_runs_is_checked_but_not_repaired(self, url: str) -> None:
         on(url, spoil)
         lock = ProcessLock(Path(str(parse_url(url).database)))

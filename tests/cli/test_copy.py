@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from adapters.sql.engine.engines import Limits, create_engines, parse_url
 from adapters.sql.mapping.removals import mark_removed
 from adapters.sql.mapping.schema import REVISIONS
-from adapters.sql.mapping.tables import idempotency_keys, items, lasting_tables, map_domain, metadata, users
+from adapters.sql.mapping.tables import data_tables, idempotency_keys, items, metadata, start_mappers, users
 from adapters.sql.operations import copying
 from adapters.sql.operations.migrations import migrate
 from adapters.sql.reading.views import SqlAlchemyViews
@@ -24,7 +24,7 @@ from adapters.sql.writing.sessions import Sessions
 from adapters.sql.writing.unit_of_work import SqlAlchemyUnitOfWork
 from domain.errors import BelongingsError
 from domain.items import DESCRIPTION_MAX_LENGTH, PRICE_MAX, Item
-from domain.text import folded
+from domain.text import fold_text
 from domain.users import User, canonical_email
 from entrypoints.cli import app
 from entrypoints.container import copy_database
@@ -79,7 +79,7 @@ def fill(connection: Connection) -> None:
             "price": PRICES[n % len(PRICES)],
             "owner_id": 2 + n % (USERS - REMOVED) if n % 5 else None,
             "version": 1 + n % 3,
-            "search_text": folded(f"{TEXTS[n % len(TEXTS)]}\n{DESCRIPTIONS[n % len(DESCRIPTIONS)] or ''}"),
+            "search_text": fold_text(f"{TEXTS[n % len(TEXTS)]}\n{DESCRIPTIONS[n % len(DESCRIPTIONS)] or ''}"),
         }
         for n in range(ITEMS)
     ]
@@ -107,7 +107,7 @@ def rows(url: str) -> Rows:
 
 def add(url: str, **waits: Any) -> tuple[int, int]:
     """Add a user and an item as a service does; their ids."""
-    map_domain()
+    start_mappers()
     engines = create_engines(parse_url(url), Limits(**waits))
     user, item = User(email="last@example.com", hashed_password="x"), Item(title="last")
     try:
@@ -148,8 +148,8 @@ def test_everything_arrives_as_it_was_and_ids_go_on_behind_it(
 
 
 def test_every_table_can_be_copied_and_all_are_but_those_of_receipts_and_removals() -> None:
-    assert {table.name for table in lasting_tables()} == metadata.tables.keys() - {"idempotency_keys", "removed_users"}
-    assert [table.name for table in lasting_tables() if [*table.primary_key] != [table.c.get("id")]] == []
+    assert {table.name for table in data_tables()} == metadata.tables.keys() - {"idempotency_keys", "removed_users"}
+    assert [table.name for table in data_tables() if [*table.primary_key] != [table.c.get("id")]] == []
 
 
 def test_receipts_are_left_behind(databases: Databases, empty_url: str) -> None:

@@ -21,7 +21,7 @@ from urllib.request import Request
 
 import pytest
 
-from adapters.sql.engine.process_lock import needs_one_process
+from adapters.sql.engine.process_lock import single_process_reason
 from tests.certificates import make_certificate
 from tests.conftest import Databases
 
@@ -268,7 +268,7 @@ def test_several_workers_share_a_server(serve: Serve, tmp_path: Path, databases:
 
 
 def test_one_sqlite_file_has_one_service_at_a_time(serve: Serve, tmp_path: Path) -> None:
-    if needs_one_process() is None:
+    if single_process_reason() is None:
         pytest.skip("this SQLite lets several processes write")
     process, url = serve()
     request(f"{url}/health/ready")

@@ -298,7 +298,7 @@ def as_in(item: Row) -> list[Row]:
     return [
         {"title": item["title"]},
         {"words": tuple(item["title"].swapcase().split()[:2])},
-        {"owner": Owner.NOBODY if item["owner_id"] is None else item["owner_id"]},
+        {"owner": Owner.NONE if item["owner_id"] is None else item["owner_id"]},
         {"min_price": item["price"]},
         {"max_price": item["price"]},
     ]

@@ -100,7 +100,7 @@ class ModelStore:
 
 
 def _is_wanted(row: Row, wanted: ItemFilter) -> bool:
-    owners = {Owner.ANYBODY: row["owner_id"], Owner.NOBODY: None}
+    owners = {Owner.ANY: row["owner_id"], Owner.NONE: None}
     texts = [normalize("NFC", caseless(text)) for text in (row["title"], row["description"] or "")]
     words = [normalize("NFC", caseless(word)) for word in wanted.words]
     bounds = [wanted.min_price, wanted.max_price]

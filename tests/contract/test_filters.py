@@ -110,8 +110,8 @@ def test_items_are_found_by_their_owner(unit_of_work: Units) -> None:
     store_items(
         unit_of_work, *({"title": f"{n}", "owner_id": owner} for n, owner in enumerate([one, None, other, one]))
     )
-    assert found(unit_of_work, owner=Owner.ANYBODY) == ["0", "1", "2", "3"]
-    assert found(unit_of_work, owner=Owner.NOBODY) == ["1"]
+    assert found(unit_of_work, owner=Owner.ANY) == ["0", "1", "2", "3"]
+    assert found(unit_of_work, owner=Owner.NONE) == ["1"]
     assert found(unit_of_work, owner=one) == ["0", "3"]
     assert found(unit_of_work, owner=other) == ["2"]
     assert found(unit_of_work, owner=0) == found(unit_of_work, owner=ID_MAX) == []
@@ -284,7 +284,7 @@ def test_a_change_of_an_item_changes_how_it_is_found(unit_of_work: Units) -> Non
     with unit_of_work() as uow:
         entity = uow.items.get(item)
         entity.title, entity.description, entity.price, entity.owner_id = "Straße", None, Decimal(1), rick
-        assert found(unit_of_work, title="Towel", words=("TOWEL", "big"), owner=Owner.NOBODY) == ["Towel"]
+        assert found(unit_of_work, title="Towel", words=("TOWEL", "big"), owner=Owner.NONE) == ["Towel"]
         uow.commit()
     assert found(unit_of_work, title="Straße", words=("STRASSE",), owner=rick, max_price=Decimal(1)) == ["Straße"]
     assert found(unit_of_work, words=("towel",)) == found(unit_of_work, words=("big",)) == []

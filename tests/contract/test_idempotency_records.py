@@ -11,7 +11,7 @@ from domain.errors import BelongingsError, EmailTaken, UserNotFound
 from domain.items import Item
 from domain.users import User
 from service_layer.errors import IdempotencyKeyInUse, IdempotencyKeyReused
-from service_layer.idempotency import KEPT_FOR, IdempotentRequest, once
+from service_layer.idempotency import RECORD_TTL, IdempotentRequest, run_once
 from service_layer.items import create_item
 from service_layer.ports import IdempotencyRecord
 from service_layer.read_models import PageParams, UserView
@@ -111,7 +111,7 @@ def test_a_receipt_is_seen_until_it_expires(unit_of_work: Units) -> None:
     stored(unit_of_work, RECEIPT)
     assert found(unit_of_work, now=RECEIPT.expires_at - 1) == RECEIPT
     assert found(unit_of_work, now=RECEIPT.expires_at) is None
-    assert found(unit_of_work, now=RECEIPT.expires_at + KEPT_FOR) is None
+    assert found(unit_of_work, now=RECEIPT.expires_at + RECORD_TTL) is None
 
 
 def test_one_that_has_expired_can_be_replaced(unit_of_work: Units) -> None:
@@ -266,14 +266,14 @@ def test_who_is_overtaken_by_a_twin_gets_the_answer_of_the_twin_and_does_nothing
 
     def overtaken() -> str:
         uow.commit()  # lets others write
-        assert once(other, ATTEMPT, twin) == "the twin's"
+        assert run_once(other, ATTEMPT, twin) == "the twin's"
         uow.items.add(Item(title="Towel"))
         if how == "refused":
             uow.users.add(User(email="a@example.com", hashed_password="x"))
         return "its own"
 
     other = unit_of_work()
-    assert once(uow, ATTEMPT, overtaken) == "the twin's"
+    assert run_once(uow, ATTEMPT, overtaken) == "the twin's"
     assert titles(unit_of_work) == []
 
 
@@ -301,6 +301,6 @@ def test_a_refusal_is_not_kept(unit_of_work: Units) -> None:
 
 
 def test_a_day_later_the_same_key_is_another_attempt(unit_of_work: Units) -> None:
-    for later in (0, KEPT_FOR - 1, KEPT_FOR, KEPT_FOR + 1):
+    for later in (0, RECORD_TTL - 1, RECORD_TTL, RECORD_TTL + 1):
         create_item(unit_of_work(), title="Towel", idempotency=replace(ATTEMPT, now=NOW + later))
     assert titles(unit_of_work) == ["Towel", "Towel"]

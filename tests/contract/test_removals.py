@@ -34,7 +34,7 @@ def all_marked(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def in_small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever has more than five items is marked first, and a step of a purge is as small as it can be."""
-    monkeypatch.setattr(removals, "AT_ONCE", 5)
+    monkeypatch.setattr(removals, "DIRECT_DELETE_MAX", 5)
     monkeypatch.setattr(removals, "_STEP", 0.0)
 
 
@@ -189,7 +189,7 @@ def test_of_two_who_purge_at_once_one_has_nothing_to_do(container: SqlContainer)
     rich = rich_user(container.unit_of_work, 10)
     delete_user(container.unit_of_work(), rich)
     with container.sessions().new() as session:
-        assert session.scalar(removals.FIRST_MARK.with_for_update()) == rich
+        assert session.scalar(removals.FIRST_REMOVED.with_for_update()) == rich
         assert not container.store().purge()
     assert container.store().purge()
 
@@ -199,12 +199,12 @@ def test_a_user_with_a_thousand_items_is_deleted_at_once_and_one_with_more_is_ma
     few, many = stored_user(container.unit_of_work), stored_user(container.unit_of_work, "b@example.com")
     with container.engines().writer.begin() as connection:
         values = {"title": "Towel", "version": 1, "search_text": "towel"}
-        owners = [few] * removals.AT_ONCE + [many] * (removals.AT_ONCE + 1)
+        owners = [few] * removals.DIRECT_DELETE_MAX + [many] * (removals.DIRECT_DELETE_MAX + 1)
         connection.execute(items.insert(), [{**values, "owner_id": owner} for owner in owners])
     delete_user(container.unit_of_work(), few)
-    assert rows(container) == [0, 1, removals.AT_ONCE + 1]
+    assert rows(container) == [0, 1, removals.DIRECT_DELETE_MAX + 1]
     delete_user(container.unit_of_work(), many)
-    assert rows(container) == [1, 1, removals.AT_ONCE + 1]
+    assert rows(container) == [1, 1, removals.DIRECT_DELETE_MAX + 1]
     purged(container)
     assert rows(container) == [0, 0, 0]
 

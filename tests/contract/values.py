@@ -120,7 +120,7 @@ WORDS = [
     "\u200b",
     "0",
 ]
-"""Without white space; some are in ``TEXTS`` by the rules of ``domain.text.folded``, others would be by other rules."""
+"""Words without white space. By ``domain.text.fold_text`` some occur in ``TEXTS``; by other rules others would."""
 
 bounds = st.none() | prices | st.decimals(-1, PRICE_MAX * 2, places=4) | st.just(Decimal("1E+30"))
 sorts = st.sampled_from(get_args(Sort))

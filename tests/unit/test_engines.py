@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.sql.engine.engines import is_private, parse_url
+from adapters.sql.engine.engines import is_in_memory, parse_url
 
 
 @pytest.mark.parametrize(
@@ -86,4 +86,4 @@ def test_what_is_wrong_with_an_address_is_said_without_repeating_it(written: str
     ],
 )
 def test_only_sqlites_memory_ends_with_the_process(written: str, private: bool) -> None:
-    assert is_private(parse_url(written)) == private
+    assert is_in_memory(parse_url(written)) == private

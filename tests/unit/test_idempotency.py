@@ -9,7 +9,7 @@ from adapters.memory.store import InMemoryStore, InMemoryUnitOfWork
 from domain.errors import BelongingsError, EmailTaken, InvalidValue, UserNotFound
 from domain.items import Item
 from service_layer.errors import BatchRejected, IdempotencyKeyInUse, IdempotencyKeyReused
-from service_layer.idempotency import KEPT_FOR, IdempotentRequest, once
+from service_layer.idempotency import RECORD_TTL, IdempotentRequest, run_once
 from service_layer.items import create_item, create_items
 from service_layer.ports import IdempotencyRecord
 from service_layer.read_models import PageParams
@@ -78,7 +78,7 @@ def test_a_receipt_holds_what_a_request_was_without_its_secret(uow: InMemoryUnit
     with uow:
         record = uow.idempotency_records.get("1", now=1_000)
     answer = '{"email": "rick@example.com", "id": 1, "is_active": true, "items": []}'
-    assert record == IdempotencyRecord("1", "POST /items/ 10 with 1", answer, 1_000 + KEPT_FOR)
+    assert record == IdempotencyRecord("1", "POST /items/ 10 with 1", answer, 1_000 + RECORD_TTL)
 
 
 def test_a_key_that_comes_with_another_request_is_refused_and_nothing_done(uow: InMemoryUnitOfWork) -> None:
@@ -121,13 +121,13 @@ def test_who_is_overtaken_by_a_twin_gets_the_answer_of_the_twin(
 ) -> None:
     def overtaken() -> str:
         uow.commit()  # lets others write
-        assert once(InMemoryUnitOfWork(store), ATTEMPT, lambda: "the twin's") == "the twin's"
+        assert run_once(InMemoryUnitOfWork(store), ATTEMPT, lambda: "the twin's") == "the twin's"
         uow.items.add(Item(title="Towel"))
         if refusal:
             raise refusal
         return "its own"
 
-    assert once(uow, ATTEMPT, overtaken) == "the twin's"
+    assert run_once(uow, ATTEMPT, overtaken) == "the twin's"
     assert titles(uow) == []
 
 
@@ -140,7 +140,7 @@ def test_who_is_overtaken_by_another_request_with_the_key_is_refused(
         uow.items.add(Item(title="Sieve"))
 
     with pytest.raises(IdempotencyKeyReused):
-        once(uow, ATTEMPT, overtaken)
+        run_once(uow, ATTEMPT, overtaken)
     assert titles(uow) == ["Towel"]
 
 
@@ -149,7 +149,7 @@ def test_while_a_twin_is_at_work_the_key_is_in_use(uow: InMemoryUnitOfWork) -> N
         raise IdempotencyKeyInUse
 
     with pytest.raises(IdempotencyKeyInUse):
-        once(uow, ATTEMPT, busy)
+        run_once(uow, ATTEMPT, busy)
 
 
 def test_what_fails_otherwise_fails_for_the_twin_too_and_nothing_is_kept(uow: InMemoryUnitOfWork) -> None:
@@ -159,11 +159,11 @@ def test_what_fails_otherwise_fails_for_the_twin_too_and_nothing_is_kept(uow: In
 
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
-            once(uow, ATTEMPT, failing)
+            run_once(uow, ATTEMPT, failing)
     assert titles(uow) == []
 
 
 @pytest.mark.parametrize("answer", [None, 0, "", [], {"text": "\u2028 ü 😀", "list": [1, 2.5, None, True]}])
 def test_any_answer_that_json_can_hold_is_given_again(uow: InMemoryUnitOfWork, answer: object) -> None:
-    assert once(uow, ATTEMPT, lambda: answer) == answer
-    assert once(uow, ATTEMPT, lambda: "another") == answer
+    assert run_once(uow, ATTEMPT, lambda: answer) == answer
+    assert run_once(uow, ATTEMPT, lambda: "another") == answer

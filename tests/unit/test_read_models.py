@@ -47,7 +47,7 @@ def test_a_page_beyond_its_bounds_is_refused(limit: int, skip: int, after: int) 
 
 def test_all_are_wanted_unless_asked_otherwise() -> None:
     assert UserFilter(email=None, is_active=None) == ALL_USERS
-    anything = ItemFilter(owner=Owner.ANYBODY, title=None, words=(), min_price=None, max_price=None, sort="id")
+    anything = ItemFilter(owner=Owner.ANY, title=None, words=(), min_price=None, max_price=None, sort="id")
     assert anything == ALL_ITEMS
 
 

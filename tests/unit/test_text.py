@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.text import folded, is_stream_safe
+from domain.text import fold_text, is_stream_safe
 
 ONE_TEXT = [
     ("Towel", "tOWEL"),
@@ -22,17 +22,17 @@ TWO_TEXTS = [("cafe", "caf\u00e9"), ("i", "ı"), ("i", "İ"), ("abc", "ａｂｃ
 
 @pytest.mark.parametrize(("one", "other"), ONE_TEXT)
 def test_case_and_the_encoding_of_accents_make_no_other_text(one: str, other: str) -> None:
-    assert folded(one) == folded(other)
+    assert fold_text(one) == fold_text(other)
 
 
 @pytest.mark.parametrize(("one", "other"), TWO_TEXTS)
 def test_what_only_looks_alike_is_another_text(one: str, other: str) -> None:
-    assert folded(one) != folded(other)
+    assert fold_text(one) != fold_text(other)
 
 
 @pytest.mark.parametrize("text", [text for pair in ONE_TEXT + TWO_TEXTS for text in pair])
 def test_folding_again_changes_nothing(text: str) -> None:
-    assert folded(folded(text)) == folded(text)
+    assert fold_text(fold_text(text)) == fold_text(text)
 
 
 STREAM_SAFE = [
@@ -80,7 +80,7 @@ def test_what_is_stream_safe_is_folded_in_no_time() -> None:
     worst = ("a" + "".join(_BY_CLASS[:: len(_BY_CLASS) // 30][:30])) * 10_000
     assert is_stream_safe(worst)
     begun = thread_time()
-    folded(worst)
+    fold_text(worst)
     assert thread_time() - begun < 2
 
 

@@ -21,15 +21,15 @@ class Query:
     options: dict[str, Any]
 
 
-def query(statement: SelectBase | Insert, dialect: Dialect, *, plan_each: bool = False) -> Query:
+def query(statement: SelectBase | Insert, dialect: Dialect, *, custom_plan: bool = False) -> Query:
     """The statement, compiled. Values go in and come out as the driver has them, whatever types the columns say.
 
-    :param plan_each: plan it anew for the values that it is given each time. PostgreSQL alone plans ahead:
+    :param custom_plan: plan it anew for the values that it is given each time. PostgreSQL alone plans ahead:
         after ten times it may keep a plan that knows neither the values nor how few rows are wanted.
     """
     compiled = statement.compile(dialect=dialect)
     constants = {name: value for name, value in compiled.params.items() if value is not None}
-    options = {"prepare": False} if plan_each and dialect.name == "postgresql" else {}
+    options = {"prepare": False} if custom_plan and dialect.name == "postgresql" else {}
     return Query(str(compiled), constants, options)
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from adapters.sql.engine.log_limit import limit_log
 from adapters.sql.engine.pool import FairQueuePool
-from adapters.sql.engine.sqlite_files import create_files_for_owner_only
+from adapters.sql.engine.sqlite_files import create_private_files
 from service_layer.deadline import seconds_left
 
 _DRIVERS = {
@@ -99,7 +99,7 @@ def parse_url(text: str) -> URL:
     return url.set(drivername=_DRIVERS[kind])
 
 
-def is_private(url: URL) -> bool:
+def is_in_memory(url: URL) -> bool:
     """Whether this is SQLite's ``:memory:``, which ends with the process."""
     return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
 
@@ -122,7 +122,7 @@ def create_engines(url: URL, limits: Limits) -> Engines:
     options["connect_args"] = _server_arguments(url, limits, _SERVER_ENDS_AT * limits.scan_wait, _ONE_PROCESSOR)
     scanner = create_engine(url, **options, **_pool(limits, limits.scanners), **_AUTOCOMMIT)
     if postgresql:
-        event.listen(writer, "checkout", _begin_at_once)
+        event.listen(writer, "checkout", _begin_on_checkout)
     for engine in (writer, reader, scanner):
         event.listen(engine, "do_connect", _connect_psycopg if postgresql else _connect_pymysql)
     return Engines(writer, reader, scanner)
@@ -142,7 +142,7 @@ def _connect_pymysql(_dialect: object, _record: object, arguments: list[Any], op
     return DeadlineConnection(*arguments, **options)
 
 
-def _begin_at_once(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+def _begin_on_checkout(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
     """Begin the transaction with what would be a ping: it tells as well whether the server is there.
 
     A connection that is new needs no ping, and begins with its first statement.
@@ -209,7 +209,7 @@ process starves the others so. Asked anew every 10 ms it polls every few."""
 
 
 def _sqlite(url: URL, limits: Limits) -> Engines:
-    folder = tempfile.TemporaryDirectory(prefix="belongings-") if is_private(url) else None
+    folder = tempfile.TemporaryDirectory(prefix="belongings-") if is_in_memory(url) else None
     if folder is not None:
         url = url.set(database=str(Path(folder.name) / "memory.db"))
     arguments = {"timeout": limits.statement_wait, "check_same_thread": False}
@@ -219,7 +219,7 @@ def _sqlite(url: URL, limits: Limits) -> Engines:
     scanner = create_engine(url, **options, **_pool(limits, limits.scanners), **_AUTOCOMMIT)
 
     for engine in (writer, reader, scanner):
-        create_files_for_owner_only(engine)
+        create_private_files(engine)
     gate = limit_log(writer, [reader, scanner])
 
     @event.listens_for(writer, "connect")

@@ -13,14 +13,14 @@ from service_layer.errors import Deadlock, OutcomeUnknown, StorageFull, StorageU
 
 
 @contextmanager
-def in_domain_terms() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Raise the domain's error for one of the database's; what has no such name passes through."""
     try:
         yield
     except StaleDataError as error:
         raise StaleVersion from error
     except IntegrityError as error:
-        raise _violated(error) from error
+        raise _constraint_error(error) from error
     except PoolTimeout as error:
         raise StorageUnavailable("all connections are in use") from error
     except DBAPIError as error:
@@ -29,19 +29,19 @@ def in_domain_terms() -> Iterator[None]:
         if _is_deadlock(error.orig):
             raise Deadlock(first_line(error.orig)) from error
         unavailable = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
-        if unavailable or getattr(error.orig, "sqlstate", None) in _UNUSABLE:
+        if unavailable or getattr(error.orig, "sqlstate", None) in _UNAVAILABLE_STATES:
             raise StorageUnavailable(first_line(error.orig)) from error
         raise
 
 
 @contextmanager
-def commit_in_domain_terms() -> Iterator[None]:
+def translate_commit_errors() -> Iterator[None]:
     """The same around a COMMIT and nothing else.
 
     Its outcome is unknown after a lost connection, and on SQLite after an I/O error: the commit may be in the log by
     then, without being synced, and whoever opens the file after a crash finds it there.
     """
-    with in_domain_terms():
+    with translate_errors():
         try:
             yield
         except DBAPIError as error:
@@ -54,7 +54,7 @@ def _is_io_error(error: BaseException | None) -> bool:
     return isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR
 
 
-_UNUSABLE = ("25006", "42P01", "42703", "42S02", "42S22")
+_UNAVAILABLE_STATES = ("25006", "42P01", "42703", "42S02", "42S22")
 """PostgreSQL is a standby that takes no changes; a table or column is not there, of PostgreSQL and of MariaDB.
 SQLite says so by an OperationalError."""
 
@@ -88,7 +88,7 @@ def first_line(error: object) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
-def _violated(error: IntegrityError) -> BelongingsError | IntegrityError:
+def _constraint_error(error: IntegrityError) -> BelongingsError | IntegrityError:
     """PostgreSQL and MariaDB name the constraint; SQLite names the column, or just the kind."""
     message = str(error.orig)
     if "uq_users_email_key" in message or "users.email_key" in message:

@@ -11,7 +11,7 @@ from service_layer.errors import StorageUnavailable
 _SAFE_SQLITE = (3, 51, 3)
 
 
-def needs_one_process() -> str | None:
+def single_process_reason() -> str | None:
     """Why only one process may use a file: before 3.51.3 a write and a checkpoint of two could corrupt it."""
     if sqlite3.sqlite_version_info >= _SAFE_SQLITE:
         return None
@@ -45,7 +45,7 @@ class ProcessLock:
                 return handle
             os.close(handle)
             if monotonic() > deadline:
-                raise StorageUnavailable(f"another process uses it, and {needs_one_process()}")
+                raise StorageUnavailable(f"another process uses it, and {single_process_reason()}")
             sleep(0.02)
 
     def release(self) -> None:

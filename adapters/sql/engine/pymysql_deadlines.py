@@ -8,7 +8,7 @@ from pymysql.connections import Connection
 
 from service_layer.deadline import seconds_left
 
-_AT_LEAST = 0.001
+_MIN_TIMEOUT = 0.001
 """Seconds; 0 would mean not to wait at all, which a socket does in its own way."""
 
 
@@ -27,16 +27,16 @@ class DeadlineConnection(Connection):
     _write_timeout: float
 
     def connect(self, sock: Any = None) -> None:
-        self._be_in_time()
+        self._set_timeouts()
         self.connect_timeout = min(self.connect_timeout, self._read_timeout)
         super().connect(sock)
 
     def _execute_command(self, command: int, sql: str | bytes) -> None:
-        self._be_in_time()
+        self._set_timeouts()
         super()._execute_command(command, sql)  # type: ignore[misc]  # every statement passes here
 
-    def _be_in_time(self) -> None:
-        self._read_timeout = self._write_timeout = max(seconds_left(), _AT_LEAST)
+    def _set_timeouts(self) -> None:
+        self._read_timeout = self._write_timeout = max(seconds_left(), _MIN_TIMEOUT)
 
     def _create_ssl_ctx(self, options: dict[str, Any]) -> SSLContext:
         """Made once: to read whom the system trusts takes 20 ms of processor time, in which no other thread runs."""

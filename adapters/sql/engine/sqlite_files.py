@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 
-def create_files_for_owner_only(engine: Engine) -> None:
+def create_private_files(engine: Engine) -> None:
     """Let a SQLite engine that finds no file make one for this user only; one that is there keeps its mode.
 
     SQLite itself would let everybody read it. It gives the mode of the file to those that it makes beside it.

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from adapters.sql.mapping.tables import REMOVED, items, removed_users, users
 
-AT_ONCE = 1_000
+DIRECT_DELETE_MAX = 1_000
 """Items at most that are deleted together with their user."""
 
 _STEP = 0.05
@@ -24,26 +24,26 @@ _BATCH = 100
 
 _mark = select(removed_users.c.user_id)
 
-FIRST_MARK = _mark.limit(1)
+FIRST_REMOVED = _mark.limit(1)
 
-NOBODY_IS_REMOVED = ~_mark.exists()
-"""Whether nothing is hidden. Servers plan it in a third of the time that ``is_kept`` takes them."""
+NO_REMOVED_USERS = ~_mark.exists()
+"""Whether nothing is hidden. Servers plan it in a third of the time that ``not_removed`` takes them."""
 
 
-def is_kept(user_id: ColumnElement[int | None]) -> ColumnElement[bool]:
+def not_removed(user_id: ColumnElement[int | None]) -> ColumnElement[bool]:
     """Whether the user with this id is not marked as removed; also true of null, the owner of nobody's items.
 
     Databases answer the first half once for a statement, which is nearly always all that they have to do.
     """
-    return or_(NOBODY_IS_REMOVED, ~_mark.where(removed_users.c.user_id == user_id).exists())
+    return or_(NO_REMOVED_USERS, ~_mark.where(removed_users.c.user_id == user_id).exists())
 
 
-def is_there(table: Table) -> ColumnElement[bool]:
+def is_visible(table: Table) -> ColumnElement[bool]:
     """Whether a row of users or items is not hidden."""
-    return is_kept(items.c.owner_id if table is items else table.c.id)
+    return not_removed(items.c.owner_id if table is items else table.c.id)
 
 
-def count_of_kept(user_id: Column[int]) -> Select[Any]:
+def count_visible(user_id: Column[int]) -> Select[Any]:
     """One row of one number: how many rows there are in the table of this column, but for those of removed users.
 
     SQLite knows how many rows a table has without looking at them, if that is all that it is asked.
@@ -55,7 +55,7 @@ def count_of_kept(user_id: Column[int]) -> Select[Any]:
 
 def has_many_items(session: Session, user_id: int) -> bool:
     """Whether the user has more items than are deleted in one transaction."""
-    one_more = select(items.c.id).where(items.c.owner_id == user_id).limit(1).offset(AT_ONCE)
+    one_more = select(items.c.id).where(items.c.owner_id == user_id).limit(1).offset(DIRECT_DELETE_MAX)
     return session.scalar(one_more) is not None
 
 
@@ -75,7 +75,7 @@ def purge_step(session: Session) -> bool:
 
     Of several processes that do so at once, each takes another user.
     """
-    user_id = session.scalar(FIRST_MARK.with_for_update(skip_locked=True))
+    user_id = session.scalar(FIRST_REMOVED.with_for_update(skip_locked=True))
     if user_id is None:
         return False
     until = monotonic() + _STEP

@@ -18,7 +18,7 @@ def current_revision(engine: Engine) -> str | None:
         return connection.scalar(select(_version.c.version_num))
 
 
-def expect_current(revision: str | None) -> None:
+def check_revision(revision: str | None) -> None:
     """Return if the database is at the newest revision that this code knows.
 
     :raises SchemaMismatch: it is behind, and ``belongings migrate`` is to be run; or it was

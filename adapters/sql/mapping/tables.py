@@ -81,7 +81,7 @@ idempotency_keys = Table(
 )
 
 
-def lasting_tables() -> list[Table]:
+def data_tables() -> list[Table]:
     """All but what is forgotten after a day or purged; each after those that its foreign keys lead to."""
     return [table for table in metadata.sorted_tables if table not in (idempotency_keys, removed_users)]
 
@@ -90,7 +90,7 @@ ENTITIES: dict[Table, type[User | Item]] = {users: User, items: Item}
 """The class of the domain whose instances are the rows of a table."""
 
 
-def map_domain() -> None:
+def start_mappers() -> None:
     """Map ``User`` and ``Item`` to their tables, once in the life of the process."""
     try:
         class_mapper(User)

@@ -39,21 +39,23 @@ class Contents:
     items: int
 
 
-def back_up(database: Path, file: Path, progress: Progress, *, overwrite: bool, as_it_is: bool = False) -> Contents:
+def back_up(
+    database: Path, file: Path, progress: Progress, *, overwrite: bool, allow_orphans: bool = False
+) -> Contents:
     """Copy the database as it is at one moment into a new file; readers and writers go on meanwhile.
 
     The file needs no other beside it. It appears under its name when it has been checked and is on the disk.
 
-    :param as_it_is: copy it although items may belong to users that are gone.
+    :param allow_orphans: copy it although items may belong to users that are gone.
     :raises BackupFailed: it was not copied, or would be over a file that is there already.
     """
-    with _in_one_line(), _moment_of(database) as source:
+    with _wrap_errors(), _snapshot(database) as source:
         if file.exists() and file.samefile(database):
             raise BackupFailed(f"{file} is the database itself")
         if file.exists() and not overwrite:
             raise BackupFailed(f"{file} is there already; --force overwrites it")
-        _refuse_leftovers(file)
-        command = None if as_it_is else "belongings check"
+        _refuse_companion_files(file)
+        command = None if allow_orphans else "belongings check"
         with _checked_copy(source, file.parent, progress, command) as (copy, contents):
             if overwrite:
                 copy.replace(file)
@@ -69,7 +71,7 @@ def restore(file: Path, database: Path, progress: Progress) -> tuple[Contents, P
     :raises BackupFailed: the file is broken, or not of this service, or of a newer one; or somebody uses the database.
     """
     command = f"DATABASE_URL=sqlite:///{file.absolute()} belongings check"
-    with _in_one_line(), sole_process(database), _moment_of(file, untouched=True) as source:
+    with _wrap_errors(), exclusive_process(database), _snapshot(file, untouched=True) as source:
         with _checked_copy(source, database.parent, progress, command) as (copy, contents):
             if contents.revision not in REVISIONS:
                 raise BackupFailed(f"it is at revision {contents.revision}, which is newer than this service")
@@ -79,14 +81,14 @@ def restore(file: Path, database: Path, progress: Progress) -> tuple[Contents, P
                 kept = database.stat()
                 os.chown(copy, kept.st_uid, kept.st_gid)
                 copy.chmod(kept.st_mode)
-                aside = _put_aside(database)
+                aside = _keep_previous(database)
             copy.replace(database)
             _sync(database.parent)
         return contents, aside
 
 
 @contextmanager
-def _moment_of(path: Path, *, untouched: bool = False) -> Iterator[sqlite3.Connection]:
+def _snapshot(path: Path, *, untouched: bool = False) -> Iterator[sqlite3.Connection]:
     """A transaction that sees one moment of it. Without it a backup would begin anew after each write of others.
 
     :param untouched: whether nothing may be written beside it. Then nobody else may use it.
@@ -125,7 +127,7 @@ def _checked_copy(
         yield copy, expected
     finally:
         os.close(handle)
-        for each in (copy, *_beside(copy)):
+        for each in (copy, *_companion_files(copy)):
             each.unlink(missing_ok=True)
 
 
@@ -154,7 +156,7 @@ def _check(copy: sqlite3.Connection, expected: Contents, command: str | None) ->
 
 
 @contextmanager
-def sole_process(database: Path) -> Iterator[None]:
+def exclusive_process(database: Path) -> Iterator[None]:
     """Keep a service from starting on it, where SQLite needs that and a service looks for it."""
     try:
         lock = ProcessLock(database)
@@ -169,7 +171,7 @@ def sole_process(database: Path) -> Iterator[None]:
 def _close(database: Path) -> None:
     """Write the log back and remove it, which SQLite allows only while nobody else has the database open."""
     if not database.exists():
-        _refuse_leftovers(database)
+        _refuse_companion_files(database)
         return
     try:
         with closing(sqlite3.connect(database, timeout=0)) as connection:
@@ -181,23 +183,23 @@ def _close(database: Path) -> None:
             raise
 
 
-def _put_aside(database: Path) -> Path:
+def _keep_previous(database: Path) -> Path:
     """A second name of the database; what is beside a damaged one goes with it."""
     aside = database.with_name(f"{database.name}-before-{datetime.now(UTC):%Y%m%dT%H%M%S}")
     os.link(database, aside)
-    for each, name in zip(_beside(database), _beside(aside), strict=True):
+    for each, name in zip(_companion_files(database), _companion_files(aside), strict=True):
         if each.exists():
             each.rename(name)
     return aside
 
 
-def _refuse_leftovers(file: Path) -> None:
-    for each in _beside(file):
+def _refuse_companion_files(file: Path) -> None:
+    for each in _companion_files(file):
         if each.exists():
             raise BackupFailed(f"{each.name} is there, and would be taken for a part of it")
 
 
-def _beside(file: Path) -> list[Path]:
+def _companion_files(file: Path) -> list[Path]:
     """What SQLite keeps beside a file while somebody uses it."""
     return [file.with_name(f"{file.name}-{part}") for part in ("wal", "shm", "journal")]
 
@@ -211,7 +213,7 @@ def _sync(folder: Path) -> None:
 
 
 @contextmanager
-def _in_one_line() -> Iterator[None]:
+def _wrap_errors() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:

@@ -16,11 +16,11 @@ from sqlalchemy import URL, Connection, Engine, Table, event, true
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from adapters.sql.engine.engines import Engines, Limits, create_engines
-from adapters.sql.engine.errors import first_line, in_domain_terms
-from adapters.sql.mapping.schema import current_revision, expect_current
-from adapters.sql.mapping.tables import lasting_tables
-from adapters.sql.operations.backup import back_up, sole_process
-from adapters.sql.operations.examining import Fault, examine
+from adapters.sql.engine.errors import first_line, translate_errors
+from adapters.sql.mapping.schema import check_revision, current_revision
+from adapters.sql.mapping.tables import data_tables
+from adapters.sql.operations.backup import back_up, exclusive_process
+from adapters.sql.operations.row_problems import RowProblem, find_problems
 from service_layer.errors import SchemaMismatch, StorageUnavailable
 
 _BATCH = 500
@@ -56,10 +56,10 @@ def check(url: URL) -> Iterator[Finding]:
 
     :raises StorageUnavailable: there is no such database, or it cannot be reached.
     """
-    with _opened(url) as engines:
-        damaged = list(_as_a_whole(engines))
+    with _open(url) as engines:
+        damaged = list(_check_file_and_schema(engines))
         yield from damaged
-        for table in [] if damaged else lasting_tables():
+        for table in [] if damaged else data_tables():
             for faults in _batches(engines.reader, table):
                 yield from (Finding(_place(fault), fault.problem) for fault in faults)
 
@@ -71,32 +71,32 @@ def repair(url: URL, back_up: Callable[[], object]) -> Iterator[Finding]:
     :raises StorageUnavailable: there is no such database, it cannot be reached, or a service must be stopped first.
     """
     with ExitStack() as stack:
-        engines = stack.enter_context(_opened(url))
+        engines = stack.enter_context(_open(url))
         if url.get_backend_name() == "sqlite":
-            stack.enter_context(sole_process(Path(str(url.database))))
-        damaged = list(_as_a_whole(engines))
+            stack.enter_context(exclusive_process(Path(str(url.database))))
+        damaged = list(_check_file_and_schema(engines))
         yield from damaged
         backed_up = False
-        for table in [] if damaged else lasting_tables():
+        for table in [] if damaged else data_tables():
             for faults in _batches(engines.reader, table):
                 if not backed_up and any(fault.repair is not None for fault in faults):
                     back_up()
                     backed_up = True
-                yield from _repaired(engines.writer, table, faults)
+                yield from _repair_rows(engines.writer, table, faults)
 
 
-def back_up_as_it_is(database: Path) -> Path:
+def back_up_before_repair(database: Path) -> Path:
     """Copy a SQLite file, whatever its rows hold, into a new one beside it; where that is."""
     file = database.with_name(f"{database.name}-before-repair-{datetime.now(UTC):%Y%m%dT%H%M%S}")
-    back_up(database, file, lambda *_: None, overwrite=False, as_it_is=True)
+    back_up(database, file, lambda *_: None, overwrite=False, allow_orphans=True)
     return file
 
 
-def _place(fault: Fault) -> str:
+def _place(fault: RowProblem) -> str:
     return f"{fault.table.name} {fault.id}"
 
 
-def _as_a_whole(engines: Engines) -> Iterator[Finding]:
+def _check_file_and_schema(engines: Engines) -> Iterator[Finding]:
     """What is wrong so that the rows cannot be looked at, or cannot be believed."""
     if engines.reader.dialect.name == "sqlite":
         with engines.reader.connect() as connection:
@@ -104,34 +104,34 @@ def _as_a_whole(engines: Engines) -> Iterator[Finding]:
                 lines = [line for line in message.splitlines() if line != "ok" and not line.startswith("***")]
                 yield from (Finding("file", f"{line} (restore a backup)") for line in lines)
     try:
-        expect_current(current_revision(engines.reader))
+        check_revision(current_revision(engines.reader))
     except SchemaMismatch as error:
         yield Finding("schema", str(error))
 
 
-def _batches(reader: Engine, table: Table) -> Iterator[list[Fault]]:
+def _batches(reader: Engine, table: Table) -> Iterator[list[RowProblem]]:
     last: int | None = None
     while True:
         with reader.connect() as connection:
             which = true() if last is None else table.c.id > last
-            faults, last = examine(connection, table, which, limit=_BATCH)
+            faults, last = find_problems(connection, table, which, limit=_BATCH)
         if last is None:
             return
         yield faults
 
 
-def _repaired(writer: Engine, table: Table, faults: list[Fault]) -> list[Finding]:
+def _repair_rows(writer: Engine, table: Table, faults: list[RowProblem]) -> list[Finding]:
     """Look again at the rows that can be repaired, keep them from others, and repair them in one transaction."""
     found = [Finding(_place(fault), fault.problem, _LEFT) for fault in faults if fault.repair is None]
     ids = [fault.id for fault in faults if fault.repair is not None]
     if ids:
         with writer.begin() as connection:
-            again, _ = examine(connection, table, table.c.id.in_(ids), lock=True)
+            again, _ = find_problems(connection, table, table.c.id.in_(ids), lock=True)
             found += [_repair(connection, fault) for fault in again if fault.repair is not None]
     return found
 
 
-def _repair(connection: Connection, fault: Fault) -> Finding:
+def _repair(connection: Connection, fault: RowProblem) -> Finding:
     assert fault.repair is not None
     try:
         with connection.begin_nested():
@@ -144,11 +144,11 @@ def _repair(connection: Connection, fault: Fault) -> Finding:
 
 
 @contextmanager
-def _opened(url: URL) -> Iterator[Engines]:
+def _open(url: URL) -> Iterator[Engines]:
     if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
         raise StorageUnavailable("there is no such file")  # SQLite would make one
     try:
-        with in_domain_terms(), closing(create_engines(url, Limits())) as engines:
+        with translate_errors(), closing(create_engines(url, Limits())) as engines:
             if url.get_backend_name() == "sqlite":
                 for engine in (engines.reader, engines.writer):
                     event.listen(engine, "connect", _read_any_text)

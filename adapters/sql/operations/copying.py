@@ -19,11 +19,11 @@ from sqlalchemy import URL, Connection, RowMapping, Select, Table, false, func, 
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from adapters.sql.engine.errors import first_line
-from adapters.sql.mapping.removals import is_there
-from adapters.sql.mapping.tables import lasting_tables
-from adapters.sql.operations.examining import dangling
-from adapters.sql.operations.id_sequences import continue_after, last_id
-from adapters.sql.operations.long_transactions import snapshot, sole_writer
+from adapters.sql.mapping.removals import is_visible
+from adapters.sql.mapping.tables import data_tables
+from adapters.sql.operations.id_sequences import advance_sequence, last_id
+from adapters.sql.operations.long_transactions import exclusive_writer, snapshot
+from adapters.sql.operations.row_problems import foreign_key_violations
 from domain.errors import BelongingsError
 from service_layer.errors import SchemaMismatch, StorageUnavailable
 
@@ -36,7 +36,7 @@ Progress = Callable[[str, int, int], object]
 """Told after each batch what is being done, and with how many rows of how many it is done."""
 
 
-class CannotCopy(BelongingsError):
+class CopyFailed(BelongingsError):
     """The target has no row more than before, unless it went away during the commit; the message says why."""
 
     __str__ = Exception.__str__
@@ -50,36 +50,36 @@ def copy(source: URL, target: URL, progress: Progress) -> dict[str, int]:
     A target without a schema is migrated. When this returns, both sides had as many rows with the same
     digest over all of them, and the target will give no id that either of the two ever gave.
 
-    :raises CannotCopy: the target has rows; a schema is not the newest one, or the source has none;
+    :raises CopyFailed: the target has rows; a schema is not the newest one, or the source has none;
         a database cannot be reached or refuses; or the two sides differ in the end.
     """
-    with _in_one_line("the copy failed"), ExitStack() as stack:
+    with _wrap_errors("the copy failed"), ExitStack() as stack:
         if source == target:
-            raise CannotCopy("the source and the target are the same database")
-        with _in_one_line("source"):
+            raise CopyFailed("the source and the target are the same database")
+        with _wrap_errors("source"):
             given = stack.enter_context(snapshot(source))
-        with _in_one_line("target"):
-            taken = stack.enter_context(sole_writer(target))
-        if any(taken.scalar(select(table.c.id).limit(1)) for table in lasting_tables()):
-            raise CannotCopy("target: it is not empty")
-        for table in lasting_tables():
-            if given.scalar(select(table.c.id).where(or_(false(), *dangling(table))).limit(1)):
-                raise CannotCopy(f"source: {table.name} belong to rows that are not there; {_WHICH}")
-        for table in lasting_tables():  # before all rows: it may commit
-            continue_after(taken, table, last_id(given, table))
-        return {table.name: _copy_table(given, taken, table, progress) for table in lasting_tables()}
+        with _wrap_errors("target"):
+            taken = stack.enter_context(exclusive_writer(target))
+        if any(taken.scalar(select(table.c.id).limit(1)) for table in data_tables()):
+            raise CopyFailed("target: it is not empty")
+        for table in data_tables():
+            if given.scalar(select(table.c.id).where(or_(false(), *foreign_key_violations(table))).limit(1)):
+                raise CopyFailed(f"source: {table.name} belong to rows that are not there; {_WHICH}")
+        for table in data_tables():  # before all rows: it may commit
+            advance_sequence(taken, table, last_id(given, table))
+        return {table.name: _copy_table(given, taken, table, progress) for table in data_tables()}
 
 
 def _copy_table(given: Connection, taken: Connection, table: Table, progress: Progress) -> int:
-    rows, store = select(table).where(is_there(table)), partial(taken.execute, insert(table))
-    sent = _go_through(given, rows, partial(progress, f"copying {table.name}"), store)
-    kept = _go_through(taken, select(table), partial(progress, f"checking {table.name}"))
+    rows, store = select(table).where(is_visible(table)), partial(taken.execute, insert(table))
+    sent = _for_each_batch(given, rows, partial(progress, f"copying {table.name}"), store)
+    kept = _for_each_batch(taken, select(table), partial(progress, f"checking {table.name}"))
     if sent != kept:
-        raise CannotCopy(f"the {table.name} differ: {sent[0]} ({sent[1]}) were sent, {kept[0]} ({kept[1]}) are kept")
+        raise CopyFailed(f"the {table.name} differ: {sent[0]} ({sent[1]}) were sent, {kept[0]} ({kept[1]}) are kept")
     return sent[0]
 
 
-def _go_through(
+def _for_each_batch(
     connection: Connection,
     rows: Select[Any],
     progress: Callable[[int, int], object],
@@ -97,16 +97,16 @@ def _go_through(
         count, last = count + len(batch), batch[-1]["id"]
         progress(count, total)
     if count != total:
-        raise CannotCopy(f"{total} rows were counted, but {count} found; {_WHICH}")
+        raise CopyFailed(f"{total} rows were counted, but {count} found; {_WHICH}")
     return count, digest.hexdigest()
 
 
 @contextmanager
-def _in_one_line(who: str) -> Iterator[None]:
+def _wrap_errors(who: str) -> Iterator[None]:
     try:
         yield
     except (SchemaMismatch, StorageUnavailable) as error:
-        raise CannotCopy(f"{who}: {getattr(error, 'reason', error)}") from error
+        raise CopyFailed(f"{who}: {getattr(error, 'reason', error)}") from error
     except SQLAlchemyError as error:
         which = f"; {_WHICH}" if isinstance(error, DataError | IntegrityError) else ""  # a row that was refused
-        raise CannotCopy(f"{who}: {first_line(getattr(error, 'orig', error))}{which}") from error
+        raise CopyFailed(f"{who}: {first_line(getattr(error, 'orig', error))}{which}") from error

@@ -18,7 +18,7 @@ def last_id(connection: Connection, table: Table) -> int:
     return max(given or 0, connection.scalar(select(func.max(table.c.id))) or 0)
 
 
-def continue_after(connection: Connection, table: Table, last: int) -> None:
+def advance_sequence(connection: Connection, table: Table, last: int) -> None:
     """Let the table give only ids that are greater than this one and than all that it gave.
 
     On MariaDB this is DDL, which commits what was done before it. On PostgreSQL a rollback leaves it done.

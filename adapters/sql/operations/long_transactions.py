@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import URL, Connection, NullPool, create_engine, event, text
 
 from adapters.sql.engine.engines import Limits, create_engines
-from adapters.sql.engine.process_lock import ProcessLock, needs_one_process
-from adapters.sql.mapping.schema import current_revision, expect_current
-from adapters.sql.mapping.tables import lasting_tables
+from adapters.sql.engine.process_lock import ProcessLock, single_process_reason
+from adapters.sql.mapping.schema import check_revision, current_revision
+from adapters.sql.mapping.tables import data_tables
 from adapters.sql.operations.migrations import exclusive_connection, migrate
 from service_layer.errors import StorageUnavailable
 
@@ -25,7 +25,7 @@ def snapshot(url: URL) -> Iterator[Connection]:
     sqlite = url.get_backend_name() == "sqlite"
     if sqlite and not Path(str(url.database)).is_file():
         raise StorageUnavailable("there is no such file")  # SQLite would make one
-    expect_current(_revision(url))
+    check_revision(_revision(url))
     options: dict[str, Any] = {} if sqlite else {"isolation_level": "REPEATABLE READ"}
     engine = create_engine(url, poolclass=NullPool, hide_parameters=True, **options)
     if sqlite:
@@ -34,12 +34,12 @@ def snapshot(url: URL) -> Iterator[Connection]:
     with engine.begin() as connection:
         if engine.dialect.name == "mysql":  # or else a copy onto itself waits for its own lock, a day
             connection.execute(text("SET SESSION lock_wait_timeout = 5"))
-        _expect_current(connection)  # the first look at the data, which fixes the moment
+        _check_revision(connection)  # the first look at the data, which fixes the moment
         yield connection
 
 
 @contextmanager
-def sole_writer(url: URL) -> Iterator[Connection]:
+def exclusive_writer(url: URL) -> Iterator[Connection]:
     """A transaction beside which nobody writes what is to last; a database without a schema is migrated for it.
 
     It waits for those who are writing, and for another one of its kind.
@@ -48,13 +48,13 @@ def sole_writer(url: URL) -> Iterator[Connection]:
     :raises StorageUnavailable: the database cannot be reached, or not by several processes.
     """
     with ExitStack() as stack:
-        if url.get_backend_name() == "sqlite" and needs_one_process():
+        if url.get_backend_name() == "sqlite" and single_process_reason():
             stack.callback(ProcessLock(Path(str(url.database))).release)
         if _revision(url) is None:
             migrate(url)
         connection = stack.enter_context(exclusive_connection(url))
-        _expect_current(connection)
-        names = [table.name for table in lasting_tables()]
+        _check_revision(connection)
+        names = [table.name for table in data_tables()]
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"LOCK TABLE {', '.join(names)} IN SHARE ROW EXCLUSIVE MODE"))
         elif connection.dialect.name == "mysql":  # it keeps readers out too, and ends with the connection
@@ -71,8 +71,8 @@ def _revision(url: URL) -> str | None:
         raise StorageUnavailable("the URL has an option that the driver does not take") from error
 
 
-def _expect_current(connection: Connection) -> None:
-    expect_current(connection.scalar(text("SELECT version_num FROM alembic_version")))
+def _check_revision(connection: Connection) -> None:
+    check_revision(connection.scalar(text("SELECT version_num FROM alembic_version")))
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

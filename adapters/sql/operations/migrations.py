@@ -12,13 +12,13 @@ from alembic.script import Script
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, NullPool, create_engine, event, text
 
-from adapters.sql.engine.errors import in_domain_terms
-from adapters.sql.engine.sqlite_files import create_files_for_owner_only
+from adapters.sql.engine.errors import translate_errors
+from adapters.sql.engine.sqlite_files import create_private_files
 from adapters.sql.mapping.schema import REVISIONS, current_revision
 from service_layer.errors import StorageUnavailable
 from service_layer.ports import Migration
 
-_PATIENCE = 600
+_LOCK_TIMEOUT = 600
 """Seconds to wait for another process that is migrating."""
 
 _LOCK_ID = 0x62656C6F6E67  # "belong", for PostgreSQL, whose advisory locks are numbers
@@ -49,7 +49,7 @@ def migrate(url: URL, revision: str = "head") -> list[Migration]:
 
     configuration = config(url)
     configuration.attributes["on_version_apply"] = note
-    with in_domain_terms():
+    with translate_errors():
         try:
             if _is_down(url, revision):
                 command.downgrade(configuration, revision)
@@ -65,7 +65,7 @@ def _is_down(url: URL, revision: str) -> bool:
         return revision == "base" or revision.startswith("-")
     engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
     if engine.dialect.name == "sqlite":
-        create_files_for_owner_only(engine)
+        create_private_files(engine)
     current = current_revision(engine)
     return current in REVISIONS and REVISIONS.index(revision) < REVISIONS.index(current)
 
@@ -79,16 +79,16 @@ def exclusive_connection(url: URL) -> Iterator[Connection]:
     """
     engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=_patience(url))
     if engine.dialect.name == "sqlite":
-        create_files_for_owner_only(engine)
+        create_private_files(engine)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     try:
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
-                connection.execute(text(f"SET LOCAL lock_timeout = '{_PATIENCE}s'"))
+                connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}s'"))
                 connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": _LOCK_ID})
             elif engine.dialect.name == "mysql":
-                lock = {"name": f"belongings {url.database}"[:64], "patience": _PATIENCE}
+                lock = {"name": f"belongings {url.database}"[:64], "patience": _LOCK_TIMEOUT}
                 if connection.scalar(text("SELECT GET_LOCK(:name, :patience)"), lock) != 1:  # ends with the connection
                     raise StorageUnavailable("another process has been migrating for too long")
             yield connection
@@ -97,7 +97,7 @@ def exclusive_connection(url: URL) -> Iterator[Connection]:
 
 
 def _patience(url: URL) -> dict[str, Any]:
-    return {"timeout": _PATIENCE} if url.get_backend_name() == "sqlite" else {}
+    return {"timeout": _LOCK_TIMEOUT} if url.get_backend_name() == "sqlite" else {}
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from adapters.sql.mapping.removals import count_of_kept, is_kept
+from adapters.sql.mapping.removals import count_visible, not_removed
 from adapters.sql.mapping.tables import items
 from adapters.sql.reading.item_filters import CENTS, ID, INDEXES, OWNER, TITLE, WANTED, Column, filters
 from adapters.sql.reading.statements import AFTER, item_columns, limited
@@ -30,14 +30,14 @@ from service_layer.read_models import Sort
 Page = Select[Any] | CompoundSelect[Any]
 
 
-def count_of_items(dialect: str, asked: Collection[str]) -> Select[Any]:
+def item_count(dialect: str, asked: Collection[str]) -> Select[Any]:
     """One row of one number."""
     if not asked:
-        return count_of_kept(items.c.owner_id)
-    return select(func.count()).select_from(items).where(*filters(asked, dialect).values(), is_kept(OWNER))
+        return count_visible(items.c.owner_id)
+    return select(func.count()).select_from(items).where(*filters(asked, dialect).values(), not_removed(OWNER))
 
 
-def page_of_items(dialect: str, sort: Sort, asked: Collection[str]) -> Page:
+def item_page(dialect: str, sort: Sort, asked: Collection[str]) -> Page:
     """Rows of an item's five columns, as this kind of database finds the shortest way to them."""
     lists = _Lists(dialect, sort.startswith("-"), asked)
     if sort.endswith("id"):
@@ -154,7 +154,7 @@ class _Lists:
         statement = select(*item_columns(items)).order_by(*self._sorted(*order))
         if index_of is not None and conditions.keys() <= INDEXES[index_of][1]:  # MariaDB may sort all of them instead
             statement = statement.with_hint(items, f"FORCE INDEX ({INDEXES[index_of][0]})", "mysql")
-        return statement.where(*(each for name, each in conditions.items() if name != but), is_kept(OWNER))
+        return statement.where(*(each for name, each in conditions.items() if name != but), not_removed(OWNER))
 
     def _behind_id(self) -> list[ColumnElement[bool]]:
         return [self._behind(ID, AFTER)] if "after" in self.asked else []

@@ -8,7 +8,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
 from domain.items import PRICE_MAX
-from domain.text import folded
+from domain.text import fold_text
 from domain.users import canonical_email
 from service_layer.read_models import ID_MAX, ItemFilter, Owner, PageParams, Sort, UserFilter
 
@@ -33,9 +33,9 @@ def user_parameters(wanted: UserFilter) -> Asked:
 def item_parameters(wanted: ItemFilter, dialect: str) -> Asked:
     """``owner`` or ``nobody``, ``title``, ``least`` and ``most`` in cents, and each word or its pattern."""
     asked: Asked = {}
-    if wanted.owner is Owner.NOBODY:
+    if wanted.owner is Owner.NONE:
         asked["nobody"] = True
-    elif wanted.owner is not Owner.ANYBODY:
+    elif wanted.owner is not Owner.ANY:
         asked["owner"] = wanted.owner
     if wanted.title is not None:
         asked["title"] = wanted.title
@@ -44,7 +44,7 @@ def item_parameters(wanted: ItemFilter, dialect: str) -> Asked:
     if wanted.max_price is not None:
         asked["most"] = _cents(wanted.max_price, ROUND_FLOOR)
     for n, word in enumerate(wanted.words):
-        asked[f"word{n}"] = folded(word) if dialect == "sqlite" else f"%{folded(word).translate(_AS_THEMSELVES)}%"
+        asked[f"word{n}"] = fold_text(word) if dialect == "sqlite" else f"%{fold_text(word).translate(_AS_THEMSELVES)}%"
     return asked
 
 

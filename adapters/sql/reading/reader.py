@@ -7,7 +7,7 @@ from sqlalchemy import Engine, SelectBase
 from sqlalchemy.exc import DBAPIError
 
 from adapters.sql.engine.driver import Query, execute, query, translate_error
-from adapters.sql.engine.errors import in_domain_terms, is_interrupted
+from adapters.sql.engine.errors import is_interrupted, translate_errors
 from service_layer.deadline import seconds_left
 
 Row = tuple[Any, ...]
@@ -38,13 +38,13 @@ class Reader:
         self._engine = engine
         self._error = engine.dialect.loaded_dbapi.Error
 
-    def query(self, statement: SelectBase, *, plan_each: bool = False) -> Query:
+    def query(self, statement: SelectBase, *, custom_plan: bool = False) -> Query:
         """The statement, compiled for this database as ``driver.query`` does."""
-        return query(statement, self._engine.dialect, plan_each=plan_each)
+        return query(statement, self._engine.dialect, custom_plan=custom_plan)
 
     def rows(self, query: Query, **parameters: Any) -> list[Row]:
         """All rows. The query is run once more if the server has closed the connection in the meantime."""
-        with in_domain_terms():
+        with translate_errors():
             return retry_if_disconnected(lambda: self._rows(query, parameters))
 
     def _rows(self, query: Query, parameters: dict[str, Any]) -> list[Row]:

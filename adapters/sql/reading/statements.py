@@ -27,7 +27,7 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from adapters.sql.mapping.removals import NOBODY_IS_REMOVED, count_of_kept, is_kept
+from adapters.sql.mapping.removals import NO_REMOVED_USERS, count_visible, not_removed
 from adapters.sql.mapping.tables import REMOVED, items, users
 from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX
 
@@ -54,19 +54,19 @@ def statements_for(dialect: str) -> Statements:
     item = select(*item_columns(items)).where(items.c.id == bindparam("item"))
     page = limited(select(*item_columns(items)).where(items.c.id > AFTER).order_by(items.c.id))
     return Statements(
-        item=item.where(is_kept(items.c.owner_id)),
-        quick_item=item.where(NOBODY_IS_REMOVED),
-        items=page.where(is_kept(items.c.owner_id)),
-        quick_items=page.where(NOBODY_IS_REMOVED),
+        item=item.where(not_removed(items.c.owner_id)),
+        quick_item=item.where(NO_REMOVED_USERS),
+        items=page.where(not_removed(items.c.owner_id)),
+        quick_items=page.where(NO_REMOVED_USERS),
         user=select(*_USER, *own_items.c)
         .select_from(users.outerjoin(own_items, true()))
         .where(users.c.id == bindparam("user"), _IS_KEPT)
         .order_by(own_items.c.id),
-        users=page_of_users(dialect, ()),
+        users=user_page(dialect, ()),
     )
 
 
-def page_of_users(dialect: str, asked: Collection[str]) -> Select[Any]:
+def user_page(dialect: str, asked: Collection[str]) -> Select[Any]:
     """The statement ``users`` for those who are asked for, by ``email_key`` and ``active``."""
     some_users = limited(_some_users(dialect, asked)).subquery("some_users")
     first_items: FromClause
@@ -87,11 +87,11 @@ def page_of_users(dialect: str, asked: Collection[str]) -> Select[Any]:
     )
 
 
-def count_of_users(asked: Collection[str]) -> Select[Any]:
+def user_count(asked: Collection[str]) -> Select[Any]:
     """One row of one number."""
     if not asked:
-        return count_of_kept(users.c.id)
-    return select(func.count()).select_from(users).where(*(_FILTERS[name] for name in asked), is_kept(users.c.id))
+        return count_visible(users.c.id)
+    return select(func.count()).select_from(users).where(*(_FILTERS[name] for name in asked), not_removed(users.c.id))
 
 
 AFTER = bindparam("after", type_=BigInteger)

@@ -7,9 +7,9 @@ from sqlalchemy import Engine, SelectBase
 
 from adapters.sql.engine.driver import Query
 from adapters.sql.reading import parameters
-from adapters.sql.reading.item_lists import count_of_items, page_of_items
+from adapters.sql.reading.item_lists import item_count, item_page
 from adapters.sql.reading.reader import Reader, Row
-from adapters.sql.reading.statements import count_of_users, page_of_users, statements_for
+from adapters.sql.reading.statements import statements_for, user_count, user_page
 from service_layer.read_models import (
     ALL_ITEMS,
     ALL_USERS,
@@ -48,7 +48,7 @@ class SqlAlchemyViews:
         self._kept = lru_cache(_KEPT)(self._compiled)
 
     def _compiled(self, statement: Callable[..., SelectBase], *shape: object) -> Query:
-        return self._reader.query(statement(*shape), plan_each=True)
+        return self._reader.query(statement(*shape), custom_plan=True)
 
     def user(self, user_id: int) -> UserView | None:
         rows = self._reader.rows(self._user, user=user_id, after=0, skip=0, rows=EMBEDDED_ITEMS)
@@ -58,14 +58,14 @@ class SqlAlchemyViews:
         query, asked = self._users, {}
         if wanted != ALL_USERS:
             asked = parameters.user_parameters(wanted)
-            query = self._kept(page_of_users, self._dialect, tuple(asked))
+            query = self._kept(user_page, self._dialect, tuple(asked))
         reader = self._scanner if is_scan(page) else self._reader
         rows = reader.rows(query, **parameters.page_parameters(page), **asked)
         return Page.cut(_with_items(rows), page.limit)
 
     def count_users(self, wanted: UserFilter = ALL_USERS) -> int:
         asked = parameters.user_parameters(wanted)
-        return _number(self._scanner.rows(self._kept(count_of_users, tuple(asked)), **asked))
+        return _number(self._scanner.rows(self._kept(user_count, tuple(asked)), **asked))
 
     def item(self, item_id: int) -> ItemView | None:
         rows = self._reader.rows(self._quick_item, item=item_id) or self._reader.rows(self._item, item=item_id)
@@ -79,12 +79,12 @@ class SqlAlchemyViews:
         else:
             sort, place = parameters.simplify_sort(wanted, page)
             asked = parameters.item_parameters(wanted, self._dialect) | parameters.sorted_page_parameters(place, sort)
-            rows = reader.rows(self._kept(page_of_items, self._dialect, sort, tuple(asked)), **asked)
+            rows = reader.rows(self._kept(item_page, self._dialect, sort, tuple(asked)), **asked)
         return Page.cut(_items(rows), page.limit)
 
     def count_items(self, wanted: ItemFilter = ALL_ITEMS) -> int:
         asked = parameters.item_parameters(wanted, self._dialect)
-        return _number(self._scanner.rows(self._kept(count_of_items, self._dialect, tuple(asked)), **asked))
+        return _number(self._scanner.rows(self._kept(item_count, self._dialect, tuple(asked)), **asked))
 
     def user_items(self, user_id: int, page: PageParams) -> Page[ItemView] | None:
         reader = self._scanner if is_scan(page) else self._reader

@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from adapters.sql.engine.errors import in_domain_terms, is_locked
+from adapters.sql.engine.errors import is_locked, translate_errors
 from adapters.sql.mapping.tables import idempotency_keys
 from service_layer.errors import IdempotencyKeyInUse
 from service_layer.ports import IdempotencyRecord
@@ -36,12 +36,12 @@ class SqlAlchemyIdempotencyRecords:
         self._session = session
 
     def get(self, key: str, *, now: int) -> IdempotencyRecord | None:
-        with in_domain_terms():
+        with translate_errors():
             row = self._session.connection().execute(_GET, {"wanted": key, "now": now}).one_or_none()
         return None if row is None else IdempotencyRecord(*row)
 
     def add(self, record: IdempotencyRecord, *, now: int) -> None:
-        with in_domain_terms():
+        with translate_errors():
             self._session.flush()
             connection = self._session.connection()
             try:

@@ -10,34 +10,34 @@ from sqlalchemy.orm import Session, class_mapper, make_transient_to_detached
 from sqlalchemy.orm.util import identity_key
 
 from adapters.sql.engine.driver import Query, execute, query, translate_error
-from adapters.sql.engine.errors import in_domain_terms
-from adapters.sql.mapping.removals import has_many_items, is_kept, mark_removed
+from adapters.sql.engine.errors import translate_errors
+from adapters.sql.mapping.removals import has_many_items, mark_removed, not_removed
 from adapters.sql.mapping.tables import REMOVED, items, users
 from domain.errors import EmailTaken, ItemNotFound, StaleVersion, UserNotFound
 from domain.items import Item
 from domain.users import User
-from service_layer.read_models import stored_id
+from service_layer.read_models import require_id
 
 
-def _given(column: ColumnElement[Any]) -> ColumnElement[Any]:
+def _parameter_for(column: ColumnElement[Any]) -> ColumnElement[Any]:
     return bindparam(column.key, type_=column.type)
 
 
 def _insert_where(table: Table, condition: ColumnElement[bool]) -> Insert:
     """A statement that stores a row if it may be stored: so a refusal costs no id, and no statement of its own."""
     columns = [column for column in table.c if not column.primary_key]
-    return insert(table).from_select(columns, select(*map(_given, columns)).where(condition))
+    return insert(table).from_select(columns, select(*map(_parameter_for, columns)).where(condition))
 
 
-_ADD_USER = _insert_where(users, ~exists().where(users.c.email_key == _given(users.c.email_key)))
-_OWNER = _given(items.c.owner_id)
+_INSERT_USER = _insert_where(users, ~exists().where(users.c.email_key == _parameter_for(users.c.email_key)))
+_OWNER = _parameter_for(items.c.owner_id)
 # Locked as by the foreign key, but refused without it: PostgreSQL would take nothing more in this transaction.
-_THE_OWNER = (
+_LOCKED_OWNER = (
     select(users.c.id)
     .where(users.c.id == _OWNER, users.c.version != REMOVED)
     .with_for_update(read=True, key_share=True)
 )
-_ADD_ITEM = _insert_where(items, or_(_OWNER.is_(None), _THE_OWNER.exists()))
+_INSERT_ITEM = _insert_where(items, or_(_OWNER.is_(None), _LOCKED_OWNER.exists()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def _insertion(statement: Insert, dialect: Dialect) -> _Insertion:
     )
 
 
-def _inserted(session: Session, statement: Insert, entity: User | Item) -> bool:
+def _insert(session: Session, statement: Insert, entity: User | Item) -> bool:
     """Run one of these; if a row was stored the entity has its id and is the session's.
 
     A session's own ``add`` and ``flush`` end in the same state, after four times as long.
@@ -92,11 +92,11 @@ Entity = TypeVar("Entity", User, Item)
 
 _IS_KEPT: dict[type[User | Item], ColumnElement[bool]] = {
     User: users.c.version != REMOVED,  # in the row that is locked: whoever waits for it sees what became of it
-    Item: is_kept(items.c.owner_id),
+    Item: not_removed(items.c.owner_id),
 }
 
 
-def _locked(session: Session, kind: type[Entity], id: int) -> Entity | None:
+def _get_for_update(session: Session, kind: type[Entity], id: int) -> Entity | None:
     """The entity as the database has it now, or as it is held already; its row is locked until the transaction ends.
 
     Who has it locked is waited for. SQLite locks no rows: there the transaction is the only one that writes.
@@ -113,39 +113,39 @@ class SqlAlchemyUserRepository:
         self._held: list[User] = []  # a session holds weak references only
 
     def add(self, user: User) -> None:
-        with in_domain_terms():
+        with translate_errors():
             self._session.flush()  # an address that was changed before is free
-            if not _inserted(self._session, _ADD_USER, user):
+            if not _insert(self._session, _INSERT_USER, user):
                 raise EmailTaken
 
     def get(self, user_id: int) -> User:
-        with in_domain_terms():
-            user = _locked(self._session, User, user_id)
+        with translate_errors():
+            user = _get_for_update(self._session, User, user_id)
         if user is None:
             raise UserNotFound
         self._held.append(user)
         return user
 
     def remove(self, user: User) -> None:
-        with in_domain_terms():
+        with translate_errors():
             held = {entity.id: entity for entity in self._session if isinstance(entity, Item)}
-            there = self._still_there(held)
-            if has_many_items(self._session, stored_id(user)):
+            there = self._existing_ids(held)
+            if has_many_items(self._session, require_id(user)):
                 self._mark_removed(user)
             else:
                 self._session.delete(user)
                 self._session.flush()
-            for id in there - self._still_there(held):
+            for id in there - self._existing_ids(held):
                 self._session.expunge(held[id])  # the database has removed it too
 
     def _mark_removed(self, user: User) -> None:
         if user in self._session:
             self._session.expunge(user)
         self._session.flush()
-        if not mark_removed(self._session, stored_id(user), user.version):
+        if not mark_removed(self._session, require_id(user), user.version):
             raise StaleVersion
 
-    def _still_there(self, held: Collection[int | None]) -> set[int]:
+    def _existing_ids(self, held: Collection[int | None]) -> set[int]:
         if not held:
             return set()
         return set(self._session.scalars(select(items.c.id).where(items.c.id.in_(held), _IS_KEPT[Item])))
@@ -159,21 +159,21 @@ class SqlAlchemyItemRepository:
         self._held: list[Item] = []
 
     def add(self, item: Item) -> None:
-        with in_domain_terms():
+        with translate_errors():
             self._session.flush()  # as before every addition: whatever was changed is written first
-            if not _inserted(self._session, _ADD_ITEM, item):
+            if not _insert(self._session, _INSERT_ITEM, item):
                 raise UserNotFound
 
     def get(self, item_id: int) -> Item:
-        with in_domain_terms():
-            item = _locked(self._session, Item, item_id)
+        with translate_errors():
+            item = _get_for_update(self._session, Item, item_id)
         if item is None:
             raise ItemNotFound
         self._held.append(item)
         return item
 
     def owned_by(self, user_id: int, limit: int, *, locked: bool = False) -> Sequence[Item]:
-        with in_domain_terms():
+        with translate_errors():
             self._session.flush()
             owned = select(Item).where(items.c.owner_id == user_id, _IS_KEPT[Item]).order_by(items.c.id).limit(limit)
             if locked:  # MariaDB locks what it looks at, which may be everybody's by another index
@@ -183,6 +183,6 @@ class SqlAlchemyItemRepository:
         return found
 
     def remove(self, item: Item) -> None:
-        with in_domain_terms():
+        with translate_errors():
             self._session.delete(item)
             self._session.flush()

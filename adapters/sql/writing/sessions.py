@@ -8,8 +8,8 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from adapters.sql.engine.engines import has_transaction
-from adapters.sql.engine.errors import commit_in_domain_terms, in_domain_terms
-from adapters.sql.mapping.tables import map_domain
+from adapters.sql.engine.errors import translate_commit_errors, translate_errors
+from adapters.sql.mapping.tables import start_mappers
 from service_layer.errors import StorageUnavailable
 
 
@@ -17,7 +17,7 @@ class Sessions:
     """:param writer: what they write through."""
 
     def __init__(self, writer: Engine) -> None:
-        map_domain()
+        start_mappers()
         self._writer = writer
         self._thread = local()
 
@@ -40,11 +40,11 @@ class Sessions:
         :raises StorageUnavailable: nothing of it was kept.
         :raises OutcomeUnknown: all of it may have been kept, or nothing.
         """
-        with in_domain_terms(), self._writer.connect() as connection, connection.begin() as transaction:
+        with translate_errors(), self._writer.connect() as connection, connection.begin() as transaction:
             self._thread.shared = connection
             try:
                 yield
             finally:
                 self._thread.shared = None
-            with commit_in_domain_terms():
+            with translate_commit_errors():
                 transaction.commit()

@@ -5,7 +5,7 @@ from typing import Self
 
 from sqlalchemy.exc import DBAPIError
 
-from adapters.sql.engine.errors import commit_in_domain_terms, in_domain_terms
+from adapters.sql.engine.errors import translate_commit_errors, translate_errors
 from adapters.sql.reading.views import SqlAlchemyViews
 from adapters.sql.writing.idempotency_records import SqlAlchemyIdempotencyRecords
 from adapters.sql.writing.repositories import SqlAlchemyItemRepository, SqlAlchemyUserRepository
@@ -30,7 +30,7 @@ class SqlAlchemyUnitOfWork:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # close() alone would hand back a connection whose COMMIT failed with its transaction still open
-        with in_domain_terms():
+        with translate_errors():
             try:
                 self._session.rollback()
             except DBAPIError:  # there is nothing to undo any more
@@ -40,7 +40,7 @@ class SqlAlchemyUnitOfWork:
                 self._session.close()
 
     def commit(self) -> None:
-        with in_domain_terms():
+        with translate_errors():
             self._session.flush()
-        with commit_in_domain_terms():
+        with translate_commit_errors():
             self._session.commit()

@@ -22,13 +22,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import NullType, TypeDecorator
 
-from adapters.sql.mapping.removals import is_there
+from adapters.sql.mapping.removals import is_visible
 from adapters.sql.mapping.tables import ENTITIES
 from domain.errors import InvalidValue
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class RowProblem:
     """Something that is wrong with a row.
 
     :param problem: in words, without any value of the row.
@@ -41,9 +41,9 @@ class Fault:
     repair: Delete | Update | None = None
 
 
-def examine(
+def find_problems(
     connection: Connection, table: Table, which: ColumnElement[bool], *, limit: int | None = None, lock: bool = False
-) -> tuple[list[Fault], int | None]:
+) -> tuple[list[RowProblem], int | None]:
     """The faults of some rows in id order, and the id of the last row; None where there are no such rows.
     Those that are hidden, since their user was removed, are left out.
 
@@ -52,13 +52,18 @@ def examine(
     :param lock: keep the rows as they are until the transaction ends.
     """
     columns = [type_coerce(column, NullType()).label(column.name) for column in table.c]  # as the driver has them
-    statement = select(*columns, *dangling(table)).where(which, is_there(table)).order_by(table.c.id).limit(limit)
+    statement = (
+        select(*columns, *foreign_key_violations(table))
+        .where(which, is_visible(table))
+        .order_by(table.c.id)
+        .limit(limit)
+    )
     rows = connection.execute(statement.with_for_update() if lock else statement).mappings().all()
     faults = [fault for row in rows for fault in _faults(table, row, connection.dialect)]
     return faults, rows[-1]["id"] if rows else None
 
 
-def dangling(table: Table) -> Iterator[ColumnElement[bool]]:
+def foreign_key_violations(table: Table) -> Iterator[ColumnElement[bool]]:
     """Whether a foreign key leads to a row that is not there, for each of them."""
     for key in table.foreign_keys:
         target = key.column.table.alias()
@@ -66,18 +71,18 @@ def dangling(table: Table) -> Iterator[ColumnElement[bool]]:
         yield and_(key.parent.is_not(None), ~found).label(f"{key.parent.name} dangles")
 
 
-def _faults(table: Table, row: RowMapping, dialect: Dialect) -> Iterator[Fault]:
+def _faults(table: Table, row: RowMapping, dialect: Dialect) -> Iterator[RowProblem]:
     id = row["id"]
     this = table.c.id == id
     if id < 1:
-        yield Fault(table, id, "id must be at least 1")
+        yield RowProblem(table, id, "id must be at least 1")
     for key in table.foreign_keys:
         if row[f"{key.parent.name} dangles"]:
-            yield Fault(table, id, f"{key.parent.name} is of a row that is gone", delete(table).where(this))
+            yield RowProblem(table, id, f"{key.parent.name} is of a row that is gone", delete(table).where(this))
             return
     wrong = [column.name for column in table.c if not _fits(column, row[column.name])]
     for name in wrong:
-        yield Fault(table, id, f"{name} has a value of the wrong type")
+        yield RowProblem(table, id, f"{name} has a value of the wrong type")
     if wrong:
         return
     kind = ENTITIES[table]
@@ -85,12 +90,12 @@ def _faults(table: Table, row: RowMapping, dialect: Dialect) -> Iterator[Fault]:
     try:
         entity = kind(**given)
     except InvalidValue as error:
-        yield Fault(table, id, str(error))
+        yield RowProblem(table, id, str(error))
         return
     for name in [field.name for field in fields(kind) if not field.init and field.name in table.c]:
         if getattr(entity, name) != row[name]:
             derived = {name: getattr(entity, name)}
-            yield Fault(table, id, f"{name} is out of date", update(table).where(this).values(derived))
+            yield RowProblem(table, id, f"{name} is out of date", update(table).where(this).values(derived))
 
 
 def _fits(column: Column[Any], value: object) -> bool:
