@@ -1,7 +1,5 @@
-"""The one place that knows every adapter, and picks them by the settings."""
+"""The container: the only module that imports every adapter. It picks them by the settings."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from time import time
 
 from dependency_injector import containers, providers
@@ -10,35 +8,37 @@ from sqlalchemy import URL
 from adapters.memory.store import InMemoryStore, InMemoryUnitOfWork
 from adapters.password_hashing import Argon2PasswordHasher
 from adapters.sql.engine.engines import Engines, Limits, create_engines, is_in_memory, parse_url
-from adapters.sql.operations import backup, checking
-from adapters.sql.operations.backup import Contents, Progress
-from adapters.sql.operations.checking import Finding
 from adapters.sql.reading.views import SqlAlchemyViews
 from adapters.sql.store import SqlStore
 from adapters.sql.writing.sessions import Sessions
 from adapters.sql.writing.unit_of_work import SqlAlchemyUnitOfWork
 from entrypoints.settings import Settings, WrongSetting, processors
+from service_layer.operations import DatabaseOperations
 from service_layer.ports import PasswordHasher, RateLimiter, Store, UnitOfWork
 
 
-def _url(settings: Settings) -> URL:
+def _parse(name: str, url: str) -> URL:
     try:
-        return parse_url(settings.database_url.get_secret_value())
+        return parse_url(url)
     except ValueError as error:
-        raise WrongSetting(f"DATABASE_URL {error}") from None
+        raise WrongSetting(f"{name} {error}") from None
+
+
+def _url(settings: Settings) -> URL:
+    return _parse("DATABASE_URL", settings.database_url.get_secret_value())
 
 
 def _engines(url: URL, limits: Limits) -> Engines:
     try:
         return create_engines(url, limits)
     except (TypeError, ValueError):
-        raise WrongSetting("DATABASE_URL has an option that its driver does not take") from None
+        raise WrongSetting("DATABASE_URL has an option that its driver does not support") from None
 
 
 def _limits(settings: Settings) -> Limits:
     return Limits(
-        readers=settings.threads + settings.scan_threads + processors() + 1,  # the last one is for /health/ready
-        writers=settings.threads + processors(),  # passwords are hashed in threads of their own, one a processor
+        readers=settings.threads + settings.scan_threads + processors() + 1,  # the last for /health/ready
+        writers=settings.threads + processors(),  # password hashing has one thread per processor
         pool_wait=settings.pool_wait,
         connect_wait=settings.connect_wait,
         statement_wait=settings.statement_wait,
@@ -51,17 +51,17 @@ def _limits(settings: Settings) -> Limits:
 def _sign_up_limiter(settings: Settings) -> RateLimiter | None:
     if settings.sign_up_limit is None:
         return None
-    from adapters.rate_limiting import FixedWindowLimiter  # takes its time to load, and is off by default
+    from adapters.rate_limiting import FixedWindowLimiter  # slow to import, and off by default
 
     url = settings.redis_url.get_secret_value() if settings.redis_url else None
     try:
         return FixedWindowLimiter(settings.sign_up_limit, url)
     except ValueError:
-        raise WrongSetting("BELONGINGS_REDIS_URL is not a URL of Redis, such as redis://host:6379/0") from None
+        raise WrongSetting("BELONGINGS_REDIS_URL is not a Redis URL, such as redis://host:6379/0") from None
 
 
 class Container(containers.DeclarativeContainer):
-    """What the entrypoints need, whatever keeps the data."""
+    """What the entrypoints need, whichever database is used."""
 
     settings = providers.Dependency(instance_of=Settings)
     hasher: providers.Provider[PasswordHasher] = providers.Singleton(Argon2PasswordHasher, threads=processors())
@@ -91,92 +91,27 @@ class SqlContainer(Container):
 
 
 def build_container(settings: Settings) -> Container:
-    """The container for the database that the settings name.
+    """The container for the database in the settings.
 
-    :raises WrongSetting: ``DATABASE_URL`` names none, or another URL is not what it should be.
+    :raises WrongSetting: ``DATABASE_URL`` or another URL is not valid.
     """
     if settings.database_url.get_secret_value() == "memory://":
         container: Container = InMemoryContainer(settings=settings)
     else:
         container = SqlContainer(settings=settings)
-        container.engines()  # which connect when they are first used
+        container.engines()  # rejects unknown options now; engines connect when they are first used
     container.sign_up_limiter()
     return container
 
 
-def copy_database(source: str, target: str, progress: Progress) -> dict[str, int]:
-    """Copy everything that one database has into another, an empty one; how many rows each table has.
+def build_operations(name: str, url: str) -> DatabaseOperations:
+    """The operations on a database that outlives this process.
 
-    :param progress: told what is being done, and with how many rows of how many it is done.
-    :raises WrongSetting: a URL names no database that can be copied.
-    :raises BelongingsError: it was not copied; the message says why.
+    :param name: of the setting or option that the URL is from, for messages.
+    :raises WrongSetting: the URL is not valid, or names a database in memory.
     """
-    from adapters.sql.operations.copying import copy  # Alembic takes its time to load, and nothing else here needs it
+    from adapters.sql.operations.database import SqlDatabaseOperations
 
-    return copy(_kept_database("--from", source), _kept_database("--to", target), progress)
-
-
-def back_up_database(settings: Settings, file: Path, progress: Progress, *, overwrite: bool) -> Contents:
-    """Copy the SQLite file that the settings name, while a service may use it; what the copy holds.
-
-    :raises WrongSetting: the database is not a SQLite file; the message says how else to back it up.
-    :raises BelongingsError: it was not copied; the message says why.
-    """
-    return backup.back_up(_sqlite_file(settings), file, progress, overwrite=overwrite)
-
-
-def restore_database(settings: Settings, file: Path, progress: Progress) -> tuple[Contents, Path | None]:
-    """Put a copy in the place of the SQLite file that the settings name, which no service may use meanwhile.
-
-    :return: what it holds, and where the file is that was there before.
-    :raises WrongSetting: the database is not a SQLite file; the message says how else to restore it.
-    :raises BelongingsError: nothing was changed; the message says why.
-    """
-    return backup.restore(file, _sqlite_file(settings), progress)
-
-
-def check_database(settings: Settings) -> Iterator[Finding]:
-    """What is wrong in the SQL database that the settings name, while a service may use it.
-
-    :raises WrongSetting: there is no database to check.
-    :raises BelongingsError: it could not be checked; the message says why.
-    """
-    return checking.check(_kept_database("DATABASE_URL", settings.database_url.get_secret_value()))
-
-
-def repair_database(settings: Settings, note: Callable[[Path], object], *, backed_up: bool) -> Iterator[Finding]:
-    """The same, and what was done about it.
-
-    :param note: called with the file into which a SQLite database was copied before the first change.
-    :param backed_up: whether there is a backup already. A server's database is not repaired without.
-    """
-    url = _kept_database("DATABASE_URL", settings.database_url.get_secret_value())
-
-    def back_up() -> None:
-        if not backed_up:
-            note(checking.back_up_before_repair(_sqlite_file(settings)))
-
-    if url.get_backend_name() != "sqlite" and not backed_up:
-        raise WrongSetting(
-            "--repair changes rows: back up the database as docs/operating.md says, then add --backed-up"
-        )
-    return checking.repair(url, back_up)
-
-
-def _sqlite_file(settings: Settings) -> Path:
-    url = _kept_database("DATABASE_URL", settings.database_url.get_secret_value())
-    kind = url.get_backend_name()
-    if kind != "sqlite":
-        tools = "pg_dump and pg_restore" if kind == "postgresql" else "mariadb-dump and mariadb"
-        raise WrongSetting(f"DATABASE_URL names a server, which has {tools} for this; see docs/operating.md")
-    return Path(str(url.database))
-
-
-def _kept_database(option: str, text: str) -> URL:
-    try:
-        url = None if text == "memory://" else parse_url(text)
-    except ValueError as error:
-        raise WrongSetting(f"{option} {error}") from None
-    if url is None or is_in_memory(url):
-        raise WrongSetting(f"{option} names a database in memory, which no other process can reach")
-    return url
+    if url == "memory://" or is_in_memory(parsed := _parse(name, url)):
+        raise WrongSetting(f"{name} names a database in memory, which no other process can reach")
+    return SqlDatabaseOperations(parsed)

@@ -1,13 +1,14 @@
-"""Connections that wait for their clients only so long, and keep only so much of what comes."""
+"""Connections with timeouts and size limits for what clients send."""
 
 import re
 from asyncio import BaseTransport, TimerHandle
 from dataclasses import dataclass
+from http import HTTPStatus
 from time import sleep
 from typing import Any, cast
 
 from httptools import parse_url
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from entrypoints.api.http.problems import problem
 from entrypoints.api.middleware.request_context import NOTHING_KNOWN, headers_for, new_id
@@ -17,39 +18,39 @@ from entrypoints.server.draining import DrainingConnection
 from entrypoints.server.parser import Parser
 
 HEAD_LIMIT = 64 * 1024
-"""Bytes of a request that are not its body: the line it begins with, its header, its trailer."""
+"""The maximum bytes of a request without its body: request line, headers, trailers."""
 
 _TOO_LARGE = f"The header is larger than {HEAD_LIMIT // 1024} KiB"
 _NO_HTTP = "This is no HTTP request"
 _ONE_HOST = "There should be one Host header"
 _HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
-"""The signs of a host and a port (RFC 9112 §3.2, RFC 3986 §3.2.2), which are none of a path or a user."""
+"""The characters of a host and port (RFC 9112 §3.2, RFC 3986 §3.2.2), without those of user names and paths."""
 
 PIPELINE_LIMIT = 100
-"""Requests that a client sends before it has the answer to the first; what is sent on top is not answered."""
+"""The maximum requests that a client may send before it gets the first response; more close the connection."""
 
 _ACCEPT_PAUSE = 1e-6
-"""Seconds for other workers to take the next connection, of which the system makes some 60 µs. Without it one that is
-awake takes all that come at once, and those that keep their connections make it work alone from then on."""
+"""Seconds, which the system rounds up to about 60 µs, in which other workers can accept the next connection. Without
+the pause, one worker accepts all of a burst, and serves all their requests alone while they are kept alive."""
 
 UNREAD_LIMIT = 1024 * 1024
-"""Bytes of a body that nobody asked for, such as that of a GET; they are thrown away."""
+"""The maximum bytes of a body that the application does not read, as of a GET. They are discarded."""
 
 
 def _with_path(url: bytes) -> bytes:
-    """A URL that may have none, such as ``http://host?q=1``, which means ``/`` (RFC 9110 §4.2.3)."""
+    """An absolute URL with a path: ``http://host?q=1`` means ``http://host/?q=1`` (RFC 9110 §4.2.3)."""
     parsed = parse_url(url)
     return url if parsed.path else b"/?" + parsed.query if parsed.query else b"/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """What clients may take.
+class ConnectionLimits:
+    """What clients may use.
 
-    :param head_wait: seconds for a client to send a request up to its body.
-    :param body_wait: seconds for it to send the body, or to take an answer.
-    :param connections: how many there may be at once.
-    :param workers: how many processes take connections from the same socket.
+    :param head_wait: seconds for a client to send the head of a request.
+    :param body_wait: seconds for it to send the next part of a body, or to read the next part of a response.
+    :param connections: the maximum number of connections of this process.
+    :param workers: the number of processes that accept connections from the same socket.
     """
 
     head_wait: float
@@ -59,166 +60,173 @@ class Bounds:
 
 
 class Connection(DrainingConnection):
-    """Uvicorn's own, which by itself waits for ever, and keeps whatever header is sent.
+    """A connection with timeouts and limits; uvicorn's own waits for ever and accepts a head of any size.
 
-    When there are too many connections, a new one takes the place of the one whose last whole request is
-    longest ago, of all that wait for their clients. So clients that send nothing keep nobody out.
+    When there are too many connections, the server closes one that is waiting for its client: the one whose last
+    complete request is longest ago. So clients that send nothing cannot keep others out.
     """
 
-    def __init__(self, *args: Any, bounds: Bounds, log: AccessLog | None = None, **named: Any) -> None:
+    def __init__(self, *args: Any, limits: ConnectionLimits, log: AccessLog | None = None, **named: Any) -> None:
         super().__init__(*args, **named)
         self.parser: Parser = Parser(self)
-        self._bounds = bounds
+        self._limits = limits
         self._log = log
-        self._timer: TimerHandle | None = None
-        self._writing: TimerHandle | None = None
+        self._read_timer: TimerHandle | None = None
+        self._write_timer: TimerHandle | None = None
         self._in_body = False
-        self._wrong = 400, _NO_HTTP  # with what cannot be read
-        self._refused = False  # behind an answer that is still to come; what else comes is thrown away
-        self._whole = False  # whether a request has been received to its end, and nothing of another
-        self._unused = 0  # bytes since the last piece of a body, or the last request
-        self._body = 0
-        self._since = 0.0
+        self._parse_error = 400, _NO_HTTP  # the response if the parser raises
+        self._refused = False  # an earlier response is still being sent; ignore all further data
+        self._request_complete = False  # the data ended with a complete request
+        self._head_bytes = 0  # received since the last part of a body, or the last complete request
+        self._unread = 0  # bytes of a body that are discarded
+        self._waiting_since = 0.0  # when the connection was made, or the last request was complete
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(cast(Any, transport))
-        if self._bounds.workers > 1:
+        if self._limits.workers > 1:
             sleep(_ACCEPT_PAUSE)
-        self._since = self.loop.time()
-        if len(self.connections) > self._bounds.connections:
-            self._make_room()
-        self._arm(self._bounds.head_wait)
+        self._waiting_since = self.loop.time()
+        if len(self.connections) > self._limits.connections:
+            self._close_longest_waiting()
+        self._start_read_timer(self._limits.head_wait)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._disarm()
-        if self._writing:
-            self._writing.cancel()
+        self._cancel_read_timer()
+        if self._write_timer:
+            self._write_timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
-        self._whole = False
-        self._unused += len(data)
+        self._request_complete = False
+        self._head_bytes += len(data)
         super().data_received(data)
-        if self._whole or self.transport.is_closing():
+        if self._request_complete or self.transport.is_closing():
             return
-        if self._unused > HEAD_LIMIT:
+        if self._head_bytes > HEAD_LIMIT:
             self._refuse(431, _TOO_LARGE)
-        elif self._timer is None:
-            self._arm(self._bounds.body_wait if self._in_body else self._bounds.head_wait)
+        elif self._read_timer is None:
+            self._start_read_timer(self._limits.body_wait if self._in_body else self._limits.head_wait)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._in_body:  # or it is a trailer, which says nothing of the request (RFC 9110 §6.5.1)
-            super().on_header(name, value.rstrip(b" \t"))  # which the parser leaves there (RFC 9110 §5.5)
+        if not self._in_body:  # ignore trailers (RFC 9110 §6.5.1)
+            super().on_header(name, value.rstrip(b" \t"))  # which the parser does not strip (RFC 9110 §5.5)
 
     def on_headers_complete(self) -> None:
-        if self.parser.starts_over:
+        if self.parser.restarts:
             return
-        if self._timer:
-            self._disarm()
+        self._cancel_read_timer()
         if len(self.url) + sum([len(name) + len(value) for name, value in self.headers]) > HEAD_LIMIT:
-            self._wrong = 431, _TOO_LARGE  # and came in one piece
+            self._parse_error = 431, _TOO_LARGE  # the head came in one piece, which data_received has not checked yet
             raise ValueError(_TOO_LARGE)
         hosts = [value for name, value in self.headers if name == b"host"]
-        one = len(hosts) == 1 and _HOST.fullmatch(hosts[0])
-        if not one and (hosts or self.parser.get_http_version() != "1.0"):
-            self._wrong = 400, _ONE_HOST
+        is_valid = len(hosts) == 1 and _HOST.fullmatch(hosts[0])
+        if not is_valid and (hosts or self.parser.get_http_version() != "1.0"):
+            self._parse_error = 400, _ONE_HOST
             raise ValueError(_ONE_HOST)
         self._in_body = True
-        self._body = 0
-        self._unused = 0
+        self._unread = 0
+        self._head_bytes = 0
         if not self.url.startswith(b"/"):
             self.url = _with_path(self.url)
         if len(self.pipeline) >= PIPELINE_LIMIT:
-            raise ValueError("too many requests at once")  # which ends the connection, as what cannot be read does
+            raise ValueError("too many pipelined requests")
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        self._unused = 0
+        self._head_bytes = 0
         super().on_body(body)
         if self.cycle.response_complete:
-            self._body += len(body)
-            if self._body > UNREAD_LIMIT:
+            self._unread += len(body)
+            if self._unread > UNREAD_LIMIT:
                 self.transport.abort()
 
     def on_message_complete(self) -> None:
-        if self.parser.starts_over:
+        if self.parser.restarts:
             return
-        if self._timer:
-            self._disarm()
+        self._cancel_read_timer()
         self._in_body = False
-        self._whole = True
-        self._unused = 0
-        self._since = self.loop.time()
+        self._request_complete = True
+        self._head_bytes = 0
+        self._waiting_since = self.loop.time()
         super().on_message_complete()
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._writing = self.loop.call_later(self._bounds.body_wait, self.transport.abort)
+        self._write_timer = self.loop.call_later(self._limits.body_wait, self.transport.abort)
 
     def resume_writing(self) -> None:
-        if self._writing:
-            self._writing.cancel()
+        if self._write_timer:
+            self._write_timer.cancel()
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(*self._wrong)
+        """Called by uvicorn after an error of the parser."""
+        self._refuse(*self._parse_error)
 
     def _unsupported_upgrade_warning(self) -> None:
-        """After a CONNECT, which is answered like any other request: what follows it need not be HTTP, so ignore it."""
+        """Called by uvicorn after a CONNECT. Ignore what follows, which may not be HTTP."""
         self.cycle.keep_alive = False
         self._refused = True
 
-    def _arm(self, seconds: float) -> None:
-        self._timer = self.loop.call_later(seconds, self._too_slow)
+    def _start_read_timer(self, seconds: float) -> None:
+        self._read_timer = self.loop.call_later(seconds, self._on_read_timeout)
 
-    def _disarm(self) -> None:
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
+    def _cancel_read_timer(self) -> None:
+        if self._read_timer:
+            self._read_timer.cancel()
+            self._read_timer = None
 
-    def _too_slow(self) -> None:
-        self._timer = None
-        if self._unused or self._in_body:
+    def _on_read_timeout(self) -> None:
+        self._read_timer = None
+        if self._head_bytes or self._in_body:
             self._refuse(408, TOO_SLOW)
         else:
             self.transport.close()
 
     def _refuse(self, status: int, detail: str) -> None:
-        """Answer and close, but never into another answer, nor after the one that is refused has had its own."""
+        """Send an error and close the connection.
+
+        Nothing is sent if the request already has a response. If an earlier request still waits for its response, the
+        connection is closed after that one, without an error.
+        """
         cycle = self._cycle
         if self.transport.is_closing():
             return
         if cycle is not None and not cycle.response_complete and (self.pipeline or not cycle.more_body):
-            cycle.keep_alive = False  # the answers to what came before end the connection
+            cycle.keep_alive = False
             self._refused = True
             return
         if not (cycle is not None and self._in_body and cycle.response_started):
-            id = new_id()
-            answer = problem(status, detail, headers={"Connection": "close"}, request_id=id)
-            headers = [*self.server_state.default_headers, *answer.raw_headers, *headers_for(id)]
-            head = b"".join(b"%b: %b\r\n" % header for header in headers)
-            self.transport.write(STATUS_LINE[status] + head + b"\r\n" + bytes(answer.body))
-            if self._log:
-                waited = self.loop.time() - self._since
-                client = self.client[0] if self.client else NOTHING_KNOWN
-                self._log(Access(id, NOTHING_KNOWN, NOTHING_KNOWN, status, False, waited, client))
+            self._send_problem(status, detail)
         self.transport.close()
+
+    def _send_problem(self, status: int, detail: str) -> None:
+        id = new_id()
+        response = problem(status, detail, headers={"Connection": "close"}, request_id=id)
+        headers = [*self.server_state.default_headers, *response.raw_headers, *headers_for(id)]
+        head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
+        head += b"".join(b"%b: %b\r\n" % header for header in headers)
+        self.transport.write(head + b"\r\n" + bytes(response.body))
+        if self._log:
+            seconds = self.loop.time() - self._waiting_since
+            client = self.client[0] if self.client else NOTHING_KNOWN
+            self._log(Access(id, NOTHING_KNOWN, NOTHING_KNOWN, status, False, seconds, client))
 
     @property
     def _cycle(self) -> RequestResponseCycle | None:
-        """The last request and its answer; there is none at first, whatever uvicorn's types say."""
+        """The last request and its response; None before the first request, although uvicorn's types say otherwise."""
         return self.cycle
 
     @property
-    def _waits(self) -> bool:
-        """Whether it is for the client to do something."""
+    def _waits_for_client(self) -> bool:
         cycle = self._cycle
         return cycle is None or cycle.response_complete or (cycle.more_body and not self.pipeline)
 
-    def _make_room(self) -> None:
+    def _close_longest_waiting(self) -> None:
         others = (each for each in self.connections if isinstance(each, Connection) and each is not self)
-        longest = min((each for each in others if each._waits), key=lambda each: each._since, default=self)
+        waiting = (each for each in others if each._waits_for_client)
+        longest = min(waiting, key=lambda each: each._waiting_since, default=self)
         self.connections.discard(longest)
         longest.transport.abort()

@@ -1,32 +1,32 @@
-"""Draining: how the service takes leave of clients that keep their connections."""
+"""Draining: a shutdown that loses no request of a client with a keep-alive connection."""
 
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-_LAST_CALL = 1.0
-"""Seconds in which a client that is between two requests may send another one."""
+_GRACE_PERIOD = 1.0
+"""Seconds after the signal in which an idle client may still send a request."""
 
 
 class DrainingConnection(HttpToolsProtocol):
-    """Uvicorn's own, which by itself closes a connection at once where it is between two requests.
+    """A connection that answers one more request after a shutdown has begun, with ``Connection: close``.
 
-    What the client has sent by then, or sends before it sees that, is lost; and clients that never pause
-    are nearly always there. So this one answers once more, and says ``Connection: close`` with it.
+    Uvicorn closes idle connections at once. A request that the client has just sent is then lost, and clients that
+    send requests without a pause nearly always have just sent one.
     """
 
-    _ending: ClassVar[bool] = False
-    """Of the process: connections that are made after all others were told begin with it."""
+    _draining: ClassVar[bool] = False
+    """Whether this process is shutting down. It also holds for connections that are accepted later."""
 
     def shutdown(self) -> None:
-        DrainingConnection._ending = True
-        cycle: Any = self.cycle  # none before the first request
+        DrainingConnection._draining = True
+        cycle: Any = self.cycle  # None before the first request
         if cycle is None or cycle.response_complete:
-            self.loop.call_later(_LAST_CALL, super().shutdown)
+            self.loop.call_later(_GRACE_PERIOD, super().shutdown)
         else:
             super().shutdown()
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
-        if self._ending:
+        if self._draining:
             self.cycle.keep_alive = False

@@ -1,4 +1,4 @@
-"""The parser of requests, to which a body is a body, whatever protocol the client offers to switch to."""
+"""A request parser that ignores ``Upgrade``."""
 
 from array import array
 
@@ -7,11 +7,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
 class Parser(HttpRequestParser):
-    """httptools' own, which by itself skips the body of a request with ``Upgrade`` and reads it as the next request.
+    """httptools' parser, but a request with an ``Upgrade`` header is parsed as if it had none.
 
-    A server may ignore that header (RFC 9110 §7.8). So once such a request's header is complete, this parser begins
-    the request again, with all of it but ``Upgrade``. Meanwhile ``starts_over`` is true, and the protocol should do
-    nothing upon ``on_headers_complete`` and ``on_message_complete``.
+    httptools stops at the end of the head of such a request, and would parse its body as the next request. A server
+    may ignore the header (RFC 9110 §7.8). So this parser starts again with a copy of the head without ``Upgrade``, and
+    continues with the body. The callbacks ``on_headers_complete`` and ``on_message_complete`` come twice: the protocol
+    must return from them at once while ``restarts`` is true.
     """
 
     def __init__(self, protocol: HttpToolsProtocol) -> None:
@@ -19,24 +20,25 @@ class Parser(HttpRequestParser):
         self._reset()
 
     @property
-    def starts_over(self) -> bool:
+    def restarts(self) -> bool:
+        """Whether the head that was just parsed has an ``Upgrade``, and will be parsed again without it."""
         return self.should_upgrade() and self.get_method() != b"CONNECT"
 
     def feed_data(self, data: "bytes | bytearray | memoryview | array[int]") -> None:
         """Parse the next bytes.
 
-        :raises HttpParserUpgrade: the request was a CONNECT, so what follows it need not be HTTP.
+        :raises HttpParserUpgrade: the request was a CONNECT; the bytes that follow it may not be HTTP.
         """
         while True:
             try:
                 super().feed_data(data)
                 return
             except HttpParserUpgrade as upgrade:
-                if not self.starts_over:
+                if not self.restarts:
                     raise
                 data = memoryview(data)[upgrade.args[0] :]
             head = self._head_without_upgrade()
-            self._reset()  # or a request with `Connection: close` too would be the last one that it reads
+            self._reset()  # or after a `Connection: close` it would not parse another head
             super().feed_data(head)
 
     def _reset(self) -> None:

@@ -1,19 +1,22 @@
-"""Connections with TLS, to which the same bounds apply from the moment they are accepted."""
+"""TLS connections, to which the same limits apply from the moment they are accepted."""
 
 from asyncio import BaseTransport, Protocol, Task, Transport
 from contextlib import suppress
 from socket import SHUT_RDWR, socket
 from ssl import SSLContext
-from typing import cast
+from typing import Any, cast
 
 from uvicorn import Config
-from uvicorn.protocols.http.flow_control import FlowControl
 
 from entrypoints.server.connections import Connection
+from entrypoints.server.draining import DrainingConnection
 
 
 class TlsConfig(Config):
-    """Uvicorn's own, which by itself has the event loop do the handshake before there is a connection to count."""
+    """A configuration that leaves the TLS handshake to ``TlsConnection``.
+
+    With uvicorn's own, the event loop does the handshake before there is a connection that could be counted.
+    """
 
     tls: SSLContext | None = None
 
@@ -23,46 +26,44 @@ class TlsConfig(Config):
 
 
 class TlsConnection(Connection):
-    """A connection that begins with a handshake, which counts towards the time for the head of the first request."""
+    """A connection that starts with a TLS handshake, which must be complete within ``head_wait``."""
 
     _handshake: Task[None] | None = None
 
     def connection_made(self, transport: BaseTransport) -> None:
-        """Called twice: with what was accepted, and with what it becomes by the handshake."""
+        """Called twice: with the accepted transport, and with the TLS transport after the handshake."""
         if self._handshake:
-            self.transport = cast(Transport, transport)
-            self.flow = FlowControl(self.transport)
-            self.scheme = "https"
+            DrainingConnection.connection_made(self, cast(Any, transport))
             return
         super().connection_made(transport)
         if self.transport.is_closing():
-            return  # there was no room for it
+            return  # there were too many connections
         try:
-            accepted = transport.get_extra_info("socket").dup()  # uvloop goes on reading from the one that it has
+            accepted = transport.get_extra_info("socket").dup()  # uvloop keeps reading from the original
         except OSError:
             self.transport.abort()
             return
-        self.transport.set_protocol(Protocol())  # so that its end is not taken for that of the connection
+        self.transport.set_protocol(Protocol())  # so that connection_lost is not called when the original is closed
         self.transport.abort()
-        self.transport = _Handshake(accepted)
+        self.transport = _HandshakeTransport(accepted)
         self._handshake = self.loop.create_task(self._shake_hands(accepted))
 
     async def _shake_hands(self, accepted: socket) -> None:
-        with suppress(OSError):  # the client is gone, is too slow, or does not speak TLS
+        with suppress(OSError):  # the client has disconnected, is too slow, or does not speak TLS
             await self.loop.connect_accepted_socket(
                 lambda: self,
                 accepted,
                 ssl=cast(TlsConfig, self.config).tls,
-                ssl_handshake_timeout=self._bounds.head_wait,
-                ssl_shutdown_timeout=self._bounds.body_wait,
+                ssl_handshake_timeout=self._limits.head_wait,
+                ssl_shutdown_timeout=self._limits.body_wait,
             )
-        if isinstance(self.transport, _Handshake):  # the event loop says so only if the handshake was complete
+        if isinstance(self.transport, _HandshakeTransport):  # the handshake failed
             accepted.close()
-            self.connection_lost(None)
+            self.connection_lost(None)  # which the event loop calls only after a complete handshake
 
 
-class _Handshake(Transport):
-    """What a connection has for a transport until the handshake is complete."""
+class _HandshakeTransport(Transport):
+    """The transport of a connection during its handshake: it can only be closed."""
 
     def __init__(self, accepted: socket) -> None:
         super().__init__()
@@ -73,9 +74,9 @@ class _Handshake(Transport):
         return self._closing
 
     def close(self) -> None:
-        """End the connection, so that the handshake fails."""
+        """Shut the socket down, so that the handshake fails."""
         self._closing = True
-        with suppress(OSError):  # it has
+        with suppress(OSError):  # the client has disconnected
             self._accepted.shutdown(SHUT_RDWR)
 
     def abort(self) -> None:

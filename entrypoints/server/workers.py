@@ -1,4 +1,4 @@
-"""Several processes that serve, and the supervisor that starts and ends them."""
+"""Worker processes, and the supervisor that starts and stops them."""
 
 import os
 import signal
@@ -15,78 +15,78 @@ from uvicorn import Config
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-_TIME_TO_END = 9.2
-"""Seconds for all workers to end before they are killed."""
+_STOP_TIMEOUT = 9.2
+"""Seconds for all workers to stop before they are killed."""
 
 
 class Workers(Multiprocess):
-    """Uvicorn's supervisor, which by itself notices a signal only between two steps of its work.
+    """Uvicorn's supervisor, but SIGTERM and SIGINT interrupt it at once, and workers that do not stop are killed.
 
-    Such a step lasts until a worker has started, or has ended; of one that hangs it would wait for ever. SIGTERM and
-    SIGINT interrupt this supervisor wherever it is, and what has not ended in time is killed.
+    Uvicorn looks for signals only between two steps, each of which waits for a worker to start or to stop: with a
+    worker that hangs, it waits for ever.
     """
 
     def __init__(self, config: Config, sockets: list[socket]) -> None:
         super().__init__(config, sockets)
-        self._ending = False
+        self._stopping = False
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, self._interrupt)
 
     def run(self) -> None:
-        """Supervise until a signal ends it.
+        """Supervise the workers until a signal.
 
-        :raises SystemExit: it is over; with status 1 if a worker could not start, or had to be killed.
+        :raises SystemExit: always; with status 1 if a worker could not start, or had to be killed.
         """
         try:
             super().run()
         except SystemExit:
             pass
         finally:
-            self._ending = True
-            in_time = _end(active_children())
+            self._stopping = True
+            all_stopped = _stop(active_children())
         failed = any(each.exitcode == STARTUP_FAILURE for each in self.processes)
-        sys.exit(0 if in_time and not failed else 1)
+        sys.exit(0 if all_stopped and not failed else 1)
 
     def terminate_all(self) -> None:
-        """Do nothing: all that run are ended together, at the end of ``run``."""
+        """Do nothing: ``run`` stops all workers together."""
 
     join_all = terminate_all
 
     def _interrupt(self, *_: object) -> None:
-        if not self._ending:
-            self.signal_queue.append(signal.SIGTERM)  # the exception is lost if a finalizer is what it interrupts
+        if not self._stopping:
+            self.signal_queue.append(signal.SIGTERM)  # in case the exception is lost, as in a finalizer
             sys.exit()
 
 
-def _end(workers: Iterable[BaseProcess]) -> bool:
-    """Whether all of them end in time; those that do not are killed."""
-    deadline = monotonic() + _TIME_TO_END
+def _stop(workers: Iterable[BaseProcess]) -> bool:
+    """Stop the workers; return whether all stopped in time, so that none had to be killed."""
+    deadline = monotonic() + _STOP_TIMEOUT
     for each in workers:
         each.terminate()
     for each in workers:
         each.join(max(0, deadline - monotonic()))
-    late = [each for each in workers if each.is_alive()]
-    for each in late:
+    alive = [each for each in workers if each.is_alive()]
+    for each in alive:
         each.kill()
-    return not late
+    return not alive
 
 
 def create_app() -> FastAPI:
-    """The application in a worker, which ends when its supervisor does, also if that is killed."""
-    Thread(target=_end_with_supervisor, daemon=True).start()
-    at_the_end = signal.signal(signal.SIGTERM, signal.SIG_DFL)  # nothing is served yet, so it may end at once
+    """The application of a worker, which stops when its supervisor does, even if that was killed."""
+    Thread(target=_stop_with_supervisor, daemon=True).start()
+    handler = signal.signal(signal.SIGTERM, signal.SIG_DFL)  # stop at once until the application is there
     try:
-        from entrypoints.api import app  # the supervisor does without
+        from entrypoints.api import app  # not imported in the supervisor
 
         return app.create_app()
     finally:
-        signal.signal(signal.SIGTERM, at_the_end)
+        signal.signal(signal.SIGTERM, handler)
 
 
-def _end_with_supervisor() -> None:
+def _stop_with_supervisor() -> None:
     supervisor = parent_process()
     assert supervisor is not None
     supervisor.join()
     os.kill(os.getpid(), signal.SIGTERM)
-    sleep(_TIME_TO_END)
+    sleep(_STOP_TIMEOUT)
     os._exit(1)

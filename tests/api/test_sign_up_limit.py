@@ -134,7 +134,7 @@ def test_redis_counts_for_all_processes() -> None:
 
 def test_a_url_that_is_none_of_redis_is_not_repeated() -> None:
     with (
-        pytest.raises(WrongSetting, match="BELONGINGS_REDIS_URL is not a URL of Redis") as wrong,
+        pytest.raises(WrongSetting, match="BELONGINGS_REDIS_URL is not a Redis URL") as wrong,
         serving(sign_up_limit="1/hour", redis_url="http://:hunter2@127.0.0.1:6379/0"),
     ):
         pass

@@ -12,9 +12,10 @@ from typer.testing import CliRunner, Result
 from adapters.sql.engine.engines import parse_url
 from adapters.sql.engine.process_lock import ProcessLock
 from adapters.sql.mapping.schema import REVISIONS
-from adapters.sql.operations.backup import BackupFailed, back_up, restore
+from adapters.sql.operations.backup import back_up, restore
 from adapters.sql.operations.migrations import migrate
 from entrypoints.cli import app
+from service_layer.operations import OperationFailed
 
 ITEMS = 3_000
 
@@ -82,7 +83,7 @@ def test_a_backup_holds_everything_and_can_be_restored(folder: Path) -> None:
     assert Path("copy.db").stat().st_mode & 0o777 == 0o600
     change("belongings.db", "DELETE FROM items")
     restored = belongings("restore", "copy.db")
-    assert restored.stdout.startswith(f"Restored {held}; what was there is now belongings.db-before-")
+    assert restored.stdout.startswith(f"Restored {held}; the former database is now belongings.db-before-")
     assert count("belongings.db") == ITEMS
     (aside,) = folder.glob("belongings.db-before-*")
     assert count(aside) == 0
@@ -147,7 +148,7 @@ def test_a_backup_overwrites_nothing_unless_it_is_told_to() -> None:
 
 
 def test_a_file_that_came_meanwhile_is_not_overwritten(folder: Path) -> None:
-    with pytest.raises(BackupFailed, match="File exists"):
+    with pytest.raises(OperationFailed, match="File exists"):
         back_up(
             folder / "belongings.db",
             folder / "copy.db",

@@ -27,8 +27,9 @@ from domain.items import DESCRIPTION_MAX_LENGTH, PRICE_MAX, Item
 from domain.text import fold_text
 from domain.users import User, canonical_email
 from entrypoints.cli import app
-from entrypoints.container import copy_database
+from entrypoints.container import build_operations
 from service_layer.errors import StorageUnavailable
+from service_layer.operations import Progress
 from tests.conftest import Databases
 from tests.contract.values import TEXTS
 from tests.databases import SQL
@@ -237,7 +238,7 @@ def test_a_schema_that_is_not_the_newest_is_refused(
 KILLED = """
 import sys
 from adapters.sql.operations import copying
-from entrypoints.container import copy_database
+from entrypoints.container import build_operations
 
 def show(step, done, total):
     print(step, done, flush=True)
@@ -245,7 +246,8 @@ def show(step, done, total):
         sys.stdin.read()
 
 copying._BATCH = 100
-copy_database(*sys.argv[1:], show)
+source, target = (build_operations("URL", url) for url in sys.argv[1:])
+source.copy_to(target, show)
 """
 
 
@@ -262,6 +264,10 @@ def test_a_copy_that_was_killed_leaves_no_rows_and_can_be_run_again(
     assert copy(source, empty_url).stdout == COPIED
     assert rows(empty_url) == rows(source)
     assert add(empty_url) == (USERS + 1, ITEMS + 1)
+
+
+def copy_database(source: str, target: str, progress: Progress) -> dict[str, int]:
+    return build_operations("--from", source).copy_to(build_operations("--to", target), progress)
 
 
 def during(source: str, target: str, act: Callable[[], object]) -> None:

@@ -167,7 +167,7 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
         ({"DATABASE_URL": "pg:secret"}, "DATABASE_URL is not a database URL"),
         ({"DATABASE_URL": "oracle://u:secret@h/d"}, "DATABASE_URL must begin with"),
         ({"BELONGINGS_TLS_CERTIFICATE": "secret.pem"}, "BELONGINGS_TLS_CERTIFICATE: No such file or directory"),
-        ({"BELONGINGS_HOST": "0.0.0.0"}, "0.0.0.0 can be reached from other machines, and the service asks nobody"),
+        ({"BELONGINGS_HOST": "0.0.0.0"}, "0.0.0.0 can be reached from other machines, and the service has no auth"),
         ({"DATABASE_URL": "sqlite:////no/such/folder/a.db"}, "unable to open database file"),
     ],
 )

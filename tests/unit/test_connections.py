@@ -10,7 +10,7 @@ import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from entrypoints.server.connections import Bounds, Connection
+from entrypoints.server.connections import Connection, ConnectionLimits
 
 
 @pytest.mark.parametrize(("workers", "pauses"), [(1, 0), (2, 3)])
@@ -141,9 +141,9 @@ async def listening(app: Any, state: ServerState, *, workers: int = 1) -> AsyncI
     """The address at which this application is asked by our connections, and by nothing else of ours."""
     config = Config(app=app, log_config=None, ws="none")
     config.load()
-    bounds = Bounds(head_wait=30, body_wait=30, connections=10, workers=workers)
+    limits = ConnectionLimits(head_wait=30, body_wait=30, connections=10, workers=workers)
     server = await asyncio.get_running_loop().create_server(
-        lambda: Connection(config=config, server_state=state, app_state={}, bounds=bounds), "127.0.0.1", 0
+        lambda: Connection(config=config, server_state=state, app_state={}, limits=limits), "127.0.0.1", 0
     )
     async with server:
         yield server.sockets[0].getsockname()

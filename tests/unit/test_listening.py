@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from uvicorn import Server
 
-from entrypoints.server.serving import CannotServe, check_tls, find_address, listen, run
+from entrypoints.server.listening import CannotServe, check_tls, find_address, listen
+from entrypoints.server.serving import run
 from entrypoints.settings import Settings
 from tests.certificates import make_certificate
 
@@ -23,7 +24,7 @@ def test_it_listens_where_only_this_machine_can_call(host: str) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "0", "0x0", "::ffff:0.0.0.0", "192.0.2.1", "fe80::1"])
 def test_it_refuses_where_other_machines_can_call_unless_that_is_meant(host: str) -> None:
-    with pytest.raises(CannotServe, match=r"asks nobody to sign in.*--open-to-network") as refusal:
+    with pytest.raises(CannotServe, match=r"has no authentication.*--open-to-network") as refusal:
         find_address(host, 0, open_to_network=False)
     assert "\n" not in str(refusal.value)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from entrypoints.server.serving import check_tls
+from entrypoints.server.listening import check_tls
 from entrypoints.settings import PREFIX, WrongSetting, load_settings, variable
 
 

@@ -11,7 +11,7 @@ import pytest
 import uvloop
 from uvicorn.server import ServerState
 
-from entrypoints.server.connections import Bounds
+from entrypoints.server.connections import ConnectionLimits
 from entrypoints.server.tls import TlsConfig, TlsConnection
 from tests.certificates import make_certificate
 
@@ -31,17 +31,17 @@ def talk(files: tuple[Path, Path], request: pytest.FixtureRequest) -> Callable[.
 
     def run(client: Client, *, head_wait: float = 60, connections: int = 10) -> Any:
         with asyncio.Runner(loop_factory=request.param) as runner:
-            bounds = Bounds(head_wait=head_wait, body_wait=60, connections=connections)
-            return runner.run(_serve(client, files, bounds))
+            limits = ConnectionLimits(head_wait=head_wait, body_wait=60, connections=connections)
+            return runner.run(_serve(client, files, limits))
 
     return run
 
 
-async def _serve(client: Client, files: tuple[Path, Path], bounds: Bounds) -> Any:
+async def _serve(client: Client, files: tuple[Path, Path], limits: ConnectionLimits) -> Any:
     state = ServerState()
     config = TlsConfig(app=_scheme, log_config=None, ws="none", ssl_certfile=files[0], ssl_keyfile=files[1])
     config.load()
-    make = partial(TlsConnection, config=config, server_state=state, app_state={}, bounds=bounds)
+    make = partial(TlsConnection, config=config, server_state=state, app_state={}, limits=limits)
     async with asyncio.timeout(50), await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0) as server:
         result = await client(*server.sockets[0].getsockname())
         while state.connections:

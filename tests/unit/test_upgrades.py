@@ -9,7 +9,7 @@ import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from entrypoints.server.connections import Bounds, Connection
+from entrypoints.server.connections import Connection, ConnectionLimits
 
 OFFERS = [
     b"Upgrade: h2c",
@@ -93,8 +93,8 @@ async def requests_in(segments: Iterable[bytes]) -> tuple[list[Seen], bytes]:
     state, transport = ServerState(), Transport()
     config = Config(app=app, log_config=None, ws="none", timeout_keep_alive=60)
     config.load()
-    bounds = Bounds(head_wait=60, body_wait=60, connections=10)
-    connection = Connection(config=config, server_state=state, app_state={}, bounds=bounds)
+    limits = ConnectionLimits(head_wait=60, body_wait=60, connections=10)
+    connection = Connection(config=config, server_state=state, app_state={}, limits=limits)
     connection.connection_made(transport)
     for segment in segments:
         if not transport.is_closing():

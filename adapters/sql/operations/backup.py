@@ -2,9 +2,8 @@
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkstemp
@@ -12,31 +11,13 @@ from tempfile import mkstemp
 from adapters.sql.engine.errors import first_line
 from adapters.sql.engine.process_lock import ProcessLock
 from adapters.sql.mapping.schema import REVISIONS
-from domain.errors import BelongingsError
 from service_layer.errors import StorageUnavailable
+from service_layer.operations import Contents, OperationFailed, Progress
 
 _STEP = 256
 """Pages, of 4 KiB each, that are copied before the progress is told."""
 
 _IN_USE = "the database is in use; stop the service first"
-
-Progress = Callable[[str, int, int], object]
-"""Told what is being done, and with how many pages of how many it is done."""
-
-
-class BackupFailed(BelongingsError):
-    """Nothing is there that was not there before, and nothing has changed; the message says why."""
-
-    __str__ = Exception.__str__
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What a database holds, in short."""
-
-    revision: str
-    users: int
-    items: int
 
 
 def back_up(
@@ -47,13 +28,13 @@ def back_up(
     The file needs no other beside it. It appears under its name when it has been checked and is on the disk.
 
     :param allow_orphans: copy it although items may belong to users that are gone.
-    :raises BackupFailed: it was not copied, or would be over a file that is there already.
+    :raises OperationFailed: it was not copied, or would be over a file that is there already.
     """
     with _wrap_errors(), _snapshot(database) as source:
         if file.exists() and file.samefile(database):
-            raise BackupFailed(f"{file} is the database itself")
+            raise OperationFailed(f"{file} is the database itself")
         if file.exists() and not overwrite:
-            raise BackupFailed(f"{file} is there already; --force overwrites it")
+            raise OperationFailed(f"{file} is there already; --force overwrites it")
         _refuse_companion_files(file)
         command = None if allow_orphans else "belongings check"
         with _checked_copy(source, file.parent, progress, command) as (copy, contents):
@@ -68,13 +49,14 @@ def back_up(
 def restore(file: Path, database: Path, progress: Progress) -> tuple[Contents, Path | None]:
     """Put a backup in the place of the database; what it holds, and where the database that was there is now.
 
-    :raises BackupFailed: the file is broken, or not of this service, or of a newer one; or somebody uses the database.
+    :raises OperationFailed: the file is damaged, or not a database of this service or of this version; or the database
+        is in use.
     """
     command = f"DATABASE_URL=sqlite:///{file.absolute()} belongings check"
     with _wrap_errors(), exclusive_process(database), _snapshot(file, untouched=True) as source:
         with _checked_copy(source, database.parent, progress, command) as (copy, contents):
             if contents.revision not in REVISIONS:
-                raise BackupFailed(f"it is at revision {contents.revision}, which is newer than this service")
+                raise OperationFailed(f"it is at revision {contents.revision}, which is newer than this service")
             _close(database)
             aside = None
             if database.exists():
@@ -94,7 +76,7 @@ def _snapshot(path: Path, *, untouched: bool = False) -> Iterator[sqlite3.Connec
     :param untouched: whether nothing may be written beside it. Then nobody else may use it.
     """
     if not path.is_file():
-        raise BackupFailed(f"{path}: there is no such file")
+        raise OperationFailed(f"{path}: there is no such file")
     alone = untouched and not path.with_name(f"{path.name}-wal").exists()
     options = "?mode=ro&immutable=1" if alone else "?mode=ro" if untouched else "?mode=rw"
     with closing(sqlite3.connect(path.resolve().as_uri() + options, uri=True, isolation_level=None)) as connection:
@@ -141,18 +123,18 @@ def _contents(connection: sqlite3.Connection) -> Contents:
             theirs = "SELECT count(*) FROM items WHERE owner_id IN (SELECT user_id FROM removed_users)"
             items -= connection.execute(theirs).fetchone()[0]
     except (sqlite3.OperationalError, TypeError) as error:
-        raise BackupFailed("it is not a database of this service") from error
+        raise OperationFailed("it is not a database of this service") from error
     return Contents(revision, users, items)
 
 
 def _check(copy: sqlite3.Connection, expected: Contents, command: str | None) -> None:
     (found,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
     if found != "ok":
-        raise BackupFailed(f"it is damaged: {found.splitlines()[-1]}")
+        raise OperationFailed(f"it is damaged: {found.splitlines()[-1]}")
     if command and copy.execute("PRAGMA foreign_key_check").fetchone():
-        raise BackupFailed(f"it is damaged: items belong to users that are not there; to see which, run: {command}")
+        raise OperationFailed(f"it is damaged: items belong to users that are not there; to see which, run: {command}")
     if _contents(copy) != expected:
-        raise BackupFailed("the copy does not hold what was read")
+        raise OperationFailed("the copy does not hold what was read")
 
 
 @contextmanager
@@ -161,7 +143,7 @@ def exclusive_process(database: Path) -> Iterator[None]:
     try:
         lock = ProcessLock(database)
     except StorageUnavailable as error:
-        raise BackupFailed(error.reason if error.__cause__ else _IN_USE) from error
+        raise OperationFailed(error.reason if error.__cause__ else _IN_USE) from error
     try:
         yield
     finally:
@@ -178,7 +160,7 @@ def _close(database: Path) -> None:
             connection.execute("PRAGMA journal_mode = DELETE")
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorname.startswith("SQLITE_BUSY"):
-            raise BackupFailed(_IN_USE) from error
+            raise OperationFailed(_IN_USE) from error
         if error.sqlite_errorname not in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):  # which may be why it is to be replaced
             raise
 
@@ -196,7 +178,7 @@ def _keep_previous(database: Path) -> Path:
 def _refuse_companion_files(file: Path) -> None:
     for each in _companion_files(file):
         if each.exists():
-            raise BackupFailed(f"{each.name} is there, and would be taken for a part of it")
+            raise OperationFailed(f"{each.name} is there, and would be taken for a part of it")
 
 
 def _companion_files(file: Path) -> list[Path]:
@@ -217,6 +199,6 @@ def _wrap_errors() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise BackupFailed(first_line(error)) from error
+        raise OperationFailed(first_line(error)) from error
     except OSError as error:
-        raise BackupFailed(str(error.strerror)) from error
+        raise OperationFailed(str(error.strerror)) from error

@@ -7,7 +7,6 @@ neither memory nor a log grows with the database.
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from adapters.sql.mapping.tables import data_tables
 from adapters.sql.operations.backup import back_up, exclusive_process
 from adapters.sql.operations.row_problems import RowProblem, find_problems
 from service_layer.errors import SchemaMismatch, StorageUnavailable
+from service_layer.operations import Finding
 
 _BATCH = 500
 """Rows in memory at once; some 40 MB of text where all of it is as long as can be."""
@@ -30,25 +30,6 @@ _MESSAGES = 100
 """How many of its own findings SQLite reports."""
 
 _LEFT = "left as it is"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that is wrong.
-
-    :param place: a table and an id, or what else it is about.
-    :param problem: without any value, so that it can be shown to anybody.
-    :param repair: what was done about it, if anything was to be done.
-    :param left: whether it is still wrong.
-    """
-
-    place: str
-    problem: str
-    repair: str = ""
-    left: bool = True
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.problem}{self.repair and f'; {self.repair}'}"
 
 
 def check(url: URL) -> Iterator[Finding]:

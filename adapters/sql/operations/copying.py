@@ -24,22 +24,13 @@ from adapters.sql.mapping.tables import data_tables
 from adapters.sql.operations.id_sequences import advance_sequence, last_id
 from adapters.sql.operations.long_transactions import exclusive_writer, snapshot
 from adapters.sql.operations.row_problems import foreign_key_violations
-from domain.errors import BelongingsError
 from service_layer.errors import SchemaMismatch, StorageUnavailable
+from service_layer.operations import OperationFailed, Progress
 
 _BATCH = 1_000
 """Rows in memory at once; some 40 MB of text where all of it is as long as can be."""
 
 _WHICH = "to see which, run belongings check on the source"
-
-Progress = Callable[[str, int, int], object]
-"""Told after each batch what is being done, and with how many rows of how many it is done."""
-
-
-class CopyFailed(BelongingsError):
-    """The target has no row more than before, unless it went away during the commit; the message says why."""
-
-    __str__ = Exception.__str__
 
 
 def copy(source: URL, target: URL, progress: Progress) -> dict[str, int]:
@@ -50,21 +41,21 @@ def copy(source: URL, target: URL, progress: Progress) -> dict[str, int]:
     A target without a schema is migrated. When this returns, both sides had as many rows with the same
     digest over all of them, and the target will give no id that either of the two ever gave.
 
-    :raises CopyFailed: the target has rows; a schema is not the newest one, or the source has none;
+    :raises OperationFailed: the target has rows; a schema is not the newest one, or the source has none;
         a database cannot be reached or refuses; or the two sides differ in the end.
     """
     with _wrap_errors("the copy failed"), ExitStack() as stack:
         if source == target:
-            raise CopyFailed("the source and the target are the same database")
+            raise OperationFailed("the source and the target are the same database")
         with _wrap_errors("source"):
             given = stack.enter_context(snapshot(source))
         with _wrap_errors("target"):
             taken = stack.enter_context(exclusive_writer(target))
         if any(taken.scalar(select(table.c.id).limit(1)) for table in data_tables()):
-            raise CopyFailed("target: it is not empty")
+            raise OperationFailed("target: it is not empty")
         for table in data_tables():
             if given.scalar(select(table.c.id).where(or_(false(), *foreign_key_violations(table))).limit(1)):
-                raise CopyFailed(f"source: {table.name} belong to rows that are not there; {_WHICH}")
+                raise OperationFailed(f"source: {table.name} belong to rows that are not there; {_WHICH}")
         for table in data_tables():  # before all rows: it may commit
             advance_sequence(taken, table, last_id(given, table))
         return {table.name: _copy_table(given, taken, table, progress) for table in data_tables()}
@@ -75,7 +66,9 @@ def _copy_table(given: Connection, taken: Connection, table: Table, progress: Pr
     sent = _for_each_batch(given, rows, partial(progress, f"copying {table.name}"), store)
     kept = _for_each_batch(taken, select(table), partial(progress, f"checking {table.name}"))
     if sent != kept:
-        raise CopyFailed(f"the {table.name} differ: {sent[0]} ({sent[1]}) were sent, {kept[0]} ({kept[1]}) are kept")
+        raise OperationFailed(
+            f"the {table.name} differ: {sent[0]} ({sent[1]}) were sent, {kept[0]} ({kept[1]}) arrived"
+        )
     return sent[0]
 
 
@@ -97,7 +90,7 @@ def _for_each_batch(
         count, last = count + len(batch), batch[-1]["id"]
         progress(count, total)
     if count != total:
-        raise CopyFailed(f"{total} rows were counted, but {count} found; {_WHICH}")
+        raise OperationFailed(f"{total} rows were counted, but {count} found; {_WHICH}")
     return count, digest.hexdigest()
 
 
@@ -106,7 +99,7 @@ def _wrap_errors(who: str) -> Iterator[None]:
     try:
         yield
     except (SchemaMismatch, StorageUnavailable) as error:
-        raise CopyFailed(f"{who}: {getattr(error, 'reason', error)}") from error
+        raise OperationFailed(f"{who}: {getattr(error, 'reason', error)}") from error
     except SQLAlchemyError as error:
         which = f"; {_WHICH}" if isinstance(error, DataError | IntegrityError) else ""  # a row that was refused
-        raise CopyFailed(f"{who}: {first_line(getattr(error, 'orig', error))}{which}") from error
+        raise OperationFailed(f"{who}: {first_line(getattr(error, 'orig', error))}{which}") from error
