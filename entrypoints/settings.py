@@ -145,6 +145,14 @@ class Settings(BaseSettings):
     body_wait: Annotated[
         float, Field(gt=0, le=600, description="Seconds within which a client must send a body, or read a response")
     ] = 30.0
+    page_bytes: Annotated[
+        int,
+        Field(
+            ge=64 * 1024,
+            le=4 * 1024 * 1024,
+            description="Bytes of JSON after which a page of a list ends early",
+        ),
+    ] = 4 * 1024 * 1024
     sign_up_limit: Annotated[
         str | None,
         Field(

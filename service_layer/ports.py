@@ -108,6 +108,9 @@ class Views(Protocol):
     row, nor misses one that was committed when the first page was read and is as it was then.
     Where writers do not queue (on PostgreSQL and MariaDB) a row may be committed after one with a
     greater id: who had passed its place by then does not meet it.
+
+    A page ends early, with ``more``, where it would be larger than its request allows; that bounds what is read of the
+    database as well.
     """
 
     def user(self, user_id: int) -> UserView | None:

@@ -1,18 +1,21 @@
 """What readers get: plain data in the shape of the wire, filled without loading entities."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum
-from typing import Generic, Literal, TypedDict, TypeVar
+from typing import Generic, Literal, TypedDict, TypeVar, cast
 
-from domain.items import Item
+from domain.items import DESCRIPTION_MAX_LENGTH, Item
 from domain.users import User
 
 EMBEDDED_ITEMS = 100
 """A user is shown with this many of their items at most, the oldest ones."""
 
 PAGE_MAX = 100
+PAGE_CHARACTERS = 4 * 1024 * 1024
+"""Characters of descriptions in a page at most, unless its first row alone has more."""
+
 ID_MAX = 2**63 - 1
 
 
@@ -49,6 +52,8 @@ class PageParams:
     :param after: only rows behind the one with this id, which need not be there any more; costs nothing.
         0 is before the first.
     :param after_value: the title or price of that row, where rows are sorted by it.
+    :param characters: the page ends before the row with which the descriptions in it would have more characters
+        than this; the first row is always in it.
     :raises ValueError: a number is out of bounds.
     """
 
@@ -56,6 +61,7 @@ class PageParams:
     skip: int = 0
     after: int = 0
     after_value: str | Decimal | None = None
+    characters: int = PAGE_CHARACTERS
 
     def __post_init__(self) -> None:
         if not (1 <= self.limit <= PAGE_MAX and 0 <= self.skip <= ID_MAX and 0 <= self.after <= ID_MAX):
@@ -109,7 +115,8 @@ Row = TypeVar("Row")
 class Page(Generic[Row]):
     """A part of a list.
 
-    :param rows: in the order that was asked for, at most as many as were asked for.
+    :param rows: in the order that was asked for, at most as many as were asked for. There may be fewer although the
+        list goes on: a page is bounded in size as well.
     :param more: whether the list goes on behind them.
     :param total: how many rows all pages have together, where they were counted.
     """
@@ -122,6 +129,35 @@ class Page(Generic[Row]):
     def cut(cls, rows: Sequence[Row], limit: int) -> "Page[Row]":
         """The page of ``limit`` rows, out of up to ``limit + 1`` that were read to see whether there are more."""
         return cls(rows[:limit], len(rows) > limit)
+
+    def first(self, count: int) -> "Page[Row]":
+        """The page that ends after so many of these rows."""
+        return replace(self, rows=self.rows[:count], more=True) if count < len(self.rows) else self
+
+
+Shown = TypeVar("Shown", ItemView, UserView)
+
+
+def bounded(page: Page[Shown], characters: int) -> Page[Shown]:
+    """As many of the rows as ``PageParams.characters`` allows."""
+    size = 0
+    for count, row in enumerate(page.rows):
+        size += sum([len(item["description"] or "") for item in _items_of(row)])
+        if size > characters and count:
+            return page.first(count)
+    return page
+
+
+def _items_of(view: UserView | ItemView) -> Sequence[ItemView]:
+    return cast(Sequence[ItemView], view.get("items", [view]))
+
+
+def items_page(rows: Sequence[ItemView], page: PageParams) -> Page[ItemView]:
+    """The page that was asked for, out of up to one row more than it may have."""
+    found = Page.cut(rows, page.limit)
+    if len(rows) * DESCRIPTION_MAX_LENGTH <= page.characters:  # by default always, and to count them takes its time
+        return found
+    return bounded(found, page.characters)
 
 
 def user_view(user: User, items: list[ItemView] | None = None) -> UserView:

@@ -22,6 +22,7 @@ from service_layer.read_models import (
     Sort,
     UserFilter,
     UserView,
+    bounded,
     item_view,
     user_view,
 )
@@ -59,7 +60,7 @@ class InMemoryViews:
         state = self._committed()
         behind = (user for user in _wanted_users(state, wanted) if cast(int, user.id) > page.after)
         users = _cut(behind, page)
-        return Page([_with_items(user, state) for user in users.rows], users.more)
+        return bounded(Page([_with_items(user, state) for user in users.rows], users.more), page.characters)
 
     def count_users(self, wanted: UserFilter = ALL_USERS) -> int:
         return sum(1 for _ in _wanted_users(self._committed(), wanted))
@@ -135,7 +136,7 @@ def _within(price: Decimal | None, least: Decimal | None, most: Decimal | None) 
 
 def _items(state: State, page: PageParams, wanted: ItemFilter) -> Page[ItemView]:
     items = _Order(wanted.sort).page(_wanted_items(state, wanted), page)
-    return Page([item_view(item) for item in items.rows], items.more)
+    return bounded(Page([item_view(item) for item in items.rows], items.more), page.characters)
 
 
 def _with_items(user: User, state: State) -> UserView:

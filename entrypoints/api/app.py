@@ -1,9 +1,11 @@
 """The HTTP API: ``uvicorn --factory entrypoints.api.app:create_app``"""
 
+import ctypes
 import gc
 import logging
+import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from importlib.metadata import version
 from math import ceil
@@ -23,6 +25,7 @@ from entrypoints.api.middleware.cors import CorsMiddleware
 from entrypoints.api.middleware.head import HeadMiddleware
 from entrypoints.api.middleware.request_context import RequestContextMiddleware, internal_error
 from entrypoints.api.middleware.request_limits import RequestLimitsMiddleware
+from entrypoints.api.middleware.response_limits import ResponseLimitsMiddleware, UnsentBytes
 from entrypoints.api.purging import purging
 from entrypoints.api.routers import health, items, users
 from entrypoints.api.routing import RouteTable
@@ -39,6 +42,15 @@ logger = logging.getLogger("belongings")
 _NEW_OBJECTS = 20_000
 """Objects that have come and not gone, after which Python looks for those that only know each other. By itself it looks
 after 700 (2,000 from 3.13), three times for a list of users and nearly always for nothing: a tenth of all time."""
+
+_M_MMAP_THRESHOLD = -3
+"""As in glibc's ``malloc.h``."""
+
+_LARGE_BUFFER = 256 * 1024
+
+_SWITCH_INTERVAL = 0.001
+"""Seconds after which a thread that holds the GIL yields it to one that waits. Python's default of 5 ms is longer than
+nearly all requests take; while threads encoded large responses, each step of the event loop waited that long."""
 
 _DESCRIPTION = """Keeps users and the items they own.
 
@@ -61,6 +73,8 @@ def create_app(container: Container | None = None) -> FastAPI:
         # is not needed any more took 45 ms, ever again, and was the slowest hundredth of all reads.
         gc.freeze()
         gc.set_threshold(_NEW_OBJECTS)
+        sys.setswitchinterval(_SWITCH_INTERVAL)
+        _return_freed_memory()
         configure(container.settings().log_format)
     settings = container.settings()
     about: dict[str, Any] = {"title": "Belongings", "description": _DESCRIPTION, "version": version("belongings")}
@@ -70,6 +84,7 @@ def create_app(container: Container | None = None) -> FastAPI:
     app = make(**about, lifespan=_lifespan, redirect_slashes=False)
     app.router.default = NoRoute(app.routes, not_found=app.router.default)
     app.state.container = container
+    app.state.unsent = UnsentBytes()
     observers = [access_log(settings)]
     app.state.metrics = Metrics() if settings.metrics else None
     if app.state.metrics:
@@ -83,6 +98,7 @@ def create_app(container: Container | None = None) -> FastAPI:
     app.add_middleware(BrowserGuardMiddleware, hosts=settings.hosts or (), origins=origins)
     if origins:
         app.add_middleware(CorsMiddleware, origins)
+    app.add_middleware(ResponseLimitsMiddleware, app.state.unsent)
     app.add_middleware(RequestContextMiddleware, *filter(None, observers))  # added last, asked first
     add_problem_handlers(app)
     app.add_exception_handler(Exception, partial(internal_error, origins=origins))
@@ -91,6 +107,15 @@ def create_app(container: Container | None = None) -> FastAPI:
     RouteTable(app)
     document(app, password_min_length=settings.password_min_length)
     return app
+
+
+def _return_freed_memory() -> None:
+    """Make glibc return the buffers of large responses to the system when they are freed.
+
+    By itself it raises the limit to 32 MiB and keeps them, in each thread: up to 100 MiB in all.
+    """
+    with suppress(AttributeError, OSError, TypeError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BUFFER)
 
 
 @asynccontextmanager

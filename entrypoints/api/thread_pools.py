@@ -193,6 +193,7 @@ class ThreadPool:
                     job.deliver()
             else:
                 self._run_group(job, self._group_commit)
+            del job  # and its outcome, which may be large: it may be long until the next job
             self._working.pop()
 
     def _run_group(self, first: _Job[Any], group_commit: Callable[[], AbstractContextManager[None]]) -> None:

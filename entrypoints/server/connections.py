@@ -8,6 +8,7 @@ from time import sleep
 from typing import Any, cast
 
 from httptools import parse_url
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from entrypoints.api.http.problems import problem
@@ -83,6 +84,7 @@ class Connection(DrainingConnection):
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(cast(Any, transport))
+        self.transport.set_write_buffer_limits(HIGH_WATER_LIMIT)  # 512 KiB by default with TLS
         if self._limits.workers > 1:
             sleep(_ACCEPT_PAUSE)
         self._waiting_since = self.loop.time()
@@ -92,8 +94,7 @@ class Connection(DrainingConnection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_read_timer()
-        if self._write_timer:
-            self._write_timer.cancel()
+        self._cancel_write_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -154,12 +155,27 @@ class Connection(DrainingConnection):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._write_timer = self.loop.call_later(self._limits.body_wait, self.transport.abort)
+        if self._write_timer is None:
+            self._start_write_timer()
 
     def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._cycle is None or self._cycle.response_complete:
+            self._cancel_write_timer()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._cancel_write_timer()
+        if self.flow.write_paused:
+            self._start_write_timer()
+
+    def _start_write_timer(self) -> None:
+        self._write_timer = self.loop.call_later(self._limits.body_wait, self.transport.abort)
+
+    def _cancel_write_timer(self) -> None:
         if self._write_timer:
             self._write_timer.cancel()
-        super().resume_writing()
+            self._write_timer = None
 
     def send_400_response(self, msg: str) -> None:
         """Called by uvicorn after an error of the parser."""

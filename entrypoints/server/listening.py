@@ -10,6 +10,10 @@ from typing import Any
 
 from entrypoints.settings import Settings
 
+SEND_BUFFER = 256 * 1024
+"""Bytes of a response that the system buffers for each connection; Linux takes twice as many. By default it is 4 MB.
+With some hundred clients that do not read, the system then has no memory left for other connections."""
+
 
 class CannotServe(Exception):
     """The service cannot start with these options; the message is one line."""
@@ -38,7 +42,9 @@ def listen(family: socket.AddressFamily, address: Any) -> socket.socket:
     :raises CannotServe: the address is in use, or does not belong to this machine.
     """
     with _os_errors_as_one_line(*address[:2]):
-        return socket.create_server(address, family=family, backlog=2048)
+        listener = socket.create_server(address, family=family, backlog=2048)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    return listener
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import pytest
 from domain.items import Item
 from domain.users import User
 from service_layer.ports import UnitOfWork
-from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX, PageParams
+from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX, ItemFilter, PageParams, UserFilter
 
 Units = Callable[[], UnitOfWork]
 
@@ -171,3 +171,74 @@ def test_a_description_of_the_greatest_length_is_kept(unit_of_work: Units) -> No
     shown = unit_of_work().views.item(item.id or 0)
     assert shown is not None
     assert shown["description"] == "😀" * 10_000
+
+
+def with_text(units: Units, *sizes: int, owners: int = 0) -> list[int]:
+    """The ids of items with descriptions of so many characters, or of so many users who own as many each."""
+    people = [User(email=f"user{n}@example.com", hashed_password="x") for n in range(owners)]
+    with units() as uow:
+        for user in people:
+            uow.users.add(user)
+        each = len(sizes) // (owners or 1)
+        things = [
+            Item(title="😀", description="é" * size, owner_id=people[n // each].id if people else None)
+            for n, size in enumerate(sizes)
+        ]
+        for item in things:
+            uow.items.add(item)
+        uow.commit()
+    return [thing.id or 0 for thing in (people or things)]
+
+
+@pytest.mark.parametrize(
+    ("characters", "expected", "more"),
+    [(299, 1, True), (300, 2, True), (600, 3, False), (599, 2, True), (100, 1, True), (1, 1, True)],
+)
+def test_a_page_of_items_ends_before_it_has_too_many_characters(
+    unit_of_work: Units, characters: int, expected: int, more: bool
+) -> None:
+    items = with_text(unit_of_work, 100, 200, 300)
+    page = PageParams(characters=characters)
+    for found in (
+        unit_of_work().views.items(page),
+        unit_of_work().views.items(page, ItemFilter(sort="title")),
+        unit_of_work().views.items(page, ItemFilter(words=("é",))),
+    ):
+        assert ([item["id"] for item in found.rows], found.more) == (items[:expected], more)
+
+
+def test_a_page_of_the_items_of_a_user_ends_before_it_has_too_many_characters(unit_of_work: Units) -> None:
+    (user,) = with_text(unit_of_work, 100, 200, 300, owners=1)
+    page = unit_of_work().views.user_items(user, PageParams(characters=300))
+    assert page is not None
+    assert ([len(item["description"] or "") for item in page.rows], page.more) == ([100, 200], True)
+
+
+@pytest.mark.parametrize(
+    ("characters", "expected", "more"), [(599, 1, True), (600, 2, True), (1000, 3, False), (999, 2, True), (1, 1, True)]
+)
+def test_a_page_of_users_ends_before_their_items_have_too_many_characters(
+    unit_of_work: Units, characters: int, expected: int, more: bool
+) -> None:
+    users = with_text(unit_of_work, 100, 200, 100, 200, 100, 300, owners=3)
+    for wanted in (UserFilter(), UserFilter(is_active=True)):
+        page = unit_of_work().views.users(PageParams(characters=characters), wanted)
+        assert ([user["id"] for user in page.rows], page.more) == (users[:expected], more)
+        assert all(len(user["items"]) == 2 for user in page.rows)
+
+
+def test_a_user_who_is_too_large_for_a_page_is_the_last_one_all_the_same(unit_of_work: Units) -> None:
+    with_text(unit_of_work, *[10] * 3, owners=1)
+    page = unit_of_work().views.users(PageParams(characters=1))
+    assert ([len(user["items"]) for user in page.rows], page.more) == ([3], False)
+
+
+def test_following_pages_that_end_early_shows_every_user_with_all_items_once(unit_of_work: Units) -> None:
+    users = with_text(unit_of_work, *[10] * 12 * EMBEDDED_ITEMS, owners=12)
+    seen, after, more = [], 0, True
+    while more:
+        page = unit_of_work().views.users(PageParams(after=after, characters=25 * EMBEDDED_ITEMS))
+        assert [len(user["items"]) for user in page.rows] == [EMBEDDED_ITEMS] * 2
+        seen += [user["id"] for user in page.rows]
+        after, more = seen[-1], page.more
+    assert seen == users

@@ -12,11 +12,14 @@ from service_layer.read_models import (
     ID_MAX,
     PAGE_MAX,
     ItemFilter,
+    ItemView,
     Owner,
     Page,
     PageParams,
     UserFilter,
+    bounded,
     item_view,
+    items_page,
     user_view,
 )
 
@@ -85,3 +88,19 @@ def test_what_is_not_stored_cannot_be_shown() -> None:
         item_view(Item(title="Towel"))
     with pytest.raises(ValueError, match="only what a repository has stored has an id"):
         user_view(User(email="a@b", hashed_password="x"))
+
+
+def _items(*sizes: int) -> list[ItemView]:
+    return [item_view(Item(title="x", description="x" * size, id=n)) for n, size in enumerate(sizes, 1)]
+
+
+@pytest.mark.parametrize(
+    ("characters", "shown", "more"),
+    [(10**9, 3, False), (9, 3, False), (8, 2, True), (5, 2, True), (4, 1, True), (1, 1, True)],
+)
+def test_a_page_ends_before_it_has_too_many_characters(characters: int, shown: int, more: bool) -> None:
+    rows = _items(2, 3, 4)
+    found = items_page(rows, PageParams(characters=characters))
+    assert found == Page(rows[:shown], more)
+    users = [user_view(User(email="a@example.com", hashed_password="x", id=1), [row]) for row in rows]
+    assert bounded(Page(users, False), characters) == Page(users[:shown], more)

@@ -60,6 +60,9 @@ class Transport(asyncio.Transport):
     def write(self, data: "bytes | bytearray | memoryview[Any]") -> None:
         self.said += data
 
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
     def is_closing(self) -> bool:
         return self._closing
 

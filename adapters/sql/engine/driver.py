@@ -10,6 +10,9 @@ from typing import Any
 from sqlalchemy import Dialect, Engine, Insert, PoolProxiedConnection, SelectBase
 from sqlalchemy.exc import DBAPIError, StatementError
 
+_CHUNK = 200
+"""Rows that are fetched at once where they are not buffered: more than a user has in a list, of up to 40 KB each."""
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -33,13 +36,24 @@ def query(statement: SelectBase | Insert, dialect: Dialect, *, custom_plan: bool
     return Query(str(compiled), constants, options)
 
 
-def execute(query: Query, connection: PoolProxiedConnection, parameters: dict[str, Any]) -> Any:
+def execute(
+    query: Query, connection: PoolProxiedConnection, parameters: dict[str, Any], *, unbuffered: bool = False
+) -> Any:
     """The cursor, once it has run the query.
 
     :param connection: whose driver takes parameters by name.
+    :param unbuffered: whether rows stay with the database until they are fetched. Until all of them are, the
+        connection is good for nothing else.
     """
-    cursor = connection.cursor()
+    cursor = _unbuffered_cursor(connection.dbapi_connection) if unbuffered else connection.cursor()
     cursor.execute(query.text, {**query.constants, **parameters}, **query.options)
+    return cursor
+
+
+def _unbuffered_cursor(connection: Any) -> Any:
+    """SQLite has no other kind; the other drivers receive a whole result at once unless asked not to."""
+    cursor = connection.unbuffered_cursor() if hasattr(connection, "unbuffered_cursor") else connection.cursor()
+    cursor.arraysize = _CHUNK
     return cursor
 
 

@@ -1,9 +1,13 @@
 """PostgreSQL's driver, which would wait for a silent server for ever."""
 
-from typing import Any, TypeVar
+from contextlib import suppress
+from typing import Any, Self, TypeVar
 
-from psycopg import Connection, OperationalError, errors
+from psycopg import Connection, Cursor, Error, OperationalError, capabilities, errors
+from psycopg._preparing import Prepare
+from psycopg._queries import PostgresQuery
 from psycopg.abc import PQGen, PQGenConn
+from psycopg.adapt import Transformer
 from psycopg.generators import execute
 from psycopg.pq import ExecStatus
 
@@ -27,6 +31,9 @@ class DeadlineConnection(Connection[Any]):
             return connection
         raise OperationalError("no connection could be made in time")
 
+    def unbuffered_cursor(self) -> "UnbufferedCursor":
+        return UnbufferedCursor(self)
+
     def wait(self, gen: PQGen[Result], interval: float = 0.1, timeout: float | None = None) -> Result:
         try:
             return super().wait(gen, interval, seconds_left())
@@ -40,3 +47,48 @@ class DeadlineConnection(Connection[Any]):
         for result in self.wait(execute(self.pgconn)):
             if result.status != ExecStatus.COMMAND_OK:
                 raise OperationalError("the server refuses to begin a transaction", pgconn=self.pgconn)
+
+
+class UnbufferedCursor(Cursor[Any]):
+    """Receives the rows of a page in chunks of ``arraysize``.
+
+    Psycopg's own ``stream`` never uses a prepared statement, and goes through all rows one by one, in Python.
+    """
+
+    _begun = False
+
+    def execute(
+        self, query: Any, params: Any = None, *, prepare: bool | None = None, binary: bool | None = None
+    ) -> Self:
+        """Send the query; its rows are received by ``fetchmany``.
+
+        :param params: ``rows`` among them is how many rows there are at most.
+        """
+        self._tx = Transformer(self)
+        if prepare is not False and self._known(self._convert_query(query, params)) is None:
+            super().execute(query, {**params, "rows": 0}, prepare=True)
+        size = self.arraysize if capabilities.has_stream_chunked() else 1
+        self._conn.wait(self._stream_send_gen(query, params, size=size))
+        return self
+
+    def fetchmany(self, size: int = 0) -> list[Any]:
+        """The next chunk; none is empty but the last one."""
+        try:
+            chunk = self._conn.wait(self._stream_fetchone_gen(not self._begun))
+        except Error:
+            with suppress(Error):  # or the connection could not be used again
+                self._conn.wait(self._stream_fetchone_gen(first=False))
+            raise
+        self._begun = True
+        return self._tx.load_rows(0, chunk.ntuples, self._make_row) if chunk else []
+
+    def _execute_send(self, query: PostgresQuery, **options: Any) -> None:
+        if name := self._known(query):
+            self._send_query_prepared(name, query)
+        else:
+            super()._execute_send(query, **options)
+
+    def _known(self, query: PostgresQuery) -> bytes | None:
+        """The name of the statement where this connection has prepared it."""
+        prepared, name = self._get_prepared(query)
+        return name if prepared is Prepare.YES else None

@@ -4,7 +4,8 @@ from functools import cache
 from ssl import SSLContext
 from typing import Any
 
-from pymysql.connections import Connection
+from pymysql.connections import Connection, MySQLResult
+from pymysql.cursors import SSCursor
 
 from service_layer.deadline import seconds_left
 
@@ -25,6 +26,10 @@ class DeadlineConnection(Connection):
     ctx: SSLContext
     _read_timeout: float
     _write_timeout: float
+    _result: MySQLResult | None
+
+    def unbuffered_cursor(self) -> SSCursor:
+        return self.cursor(SSCursor)
 
     def connect(self, sock: Any = None) -> None:
         self._set_timeouts()
@@ -34,6 +39,12 @@ class DeadlineConnection(Connection):
     def _execute_command(self, command: int, sql: str | bytes) -> None:
         self._set_timeouts()
         super()._execute_command(command, sql)  # type: ignore[misc]  # every statement passes here
+
+    def _force_close(self) -> None:
+        """Close without reading the rest of an unbuffered result, which PyMySQL would do when it is freed."""
+        if self._result is not None:
+            self._result.unbuffered_active = False
+        super()._force_close()  # type: ignore[misc]  # it is not in the types
 
     def _set_timeouts(self) -> None:
         self._read_timeout = self._write_timeout = max(seconds_left(), _MIN_TIMEOUT)

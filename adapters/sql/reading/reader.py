@@ -1,9 +1,9 @@
 """Reads, each statement by itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, SelectBase
+from sqlalchemy import Engine, PoolProxiedConnection, SelectBase
 from sqlalchemy.exc import DBAPIError
 
 from adapters.sql.engine.driver import Query, execute, query, translate_error
@@ -44,16 +44,41 @@ class Reader:
 
     def rows(self, query: Query, **parameters: Any) -> list[Row]:
         """All rows. The query is run once more if the server has closed the connection in the meantime."""
-        with translate_errors():
-            return retry_if_disconnected(lambda: self._rows(query, parameters))
+        return self._read(lambda connection: list(execute(query, connection, parameters).fetchall()))
 
-    def _rows(self, query: Query, parameters: dict[str, Any]) -> list[Row]:
+    def some_rows(self, query: Query, take: Callable[[Iterator[Sequence[Row]]], Read], **parameters: Any) -> Read:
+        """What ``take`` makes of chunks of rows. If it does not go through all of them the rest is never received."""
+        return self._read(lambda connection: _some_rows(connection, query, take, parameters))
+
+    def _read(self, read: Callable[[PoolProxiedConnection], Read]) -> Read:
+        with translate_errors():
+            return retry_if_disconnected(lambda: self._read_once(read))
+
+    def _read_once(self, read: Callable[[PoolProxiedConnection], Read]) -> Read:
         connection = None
         try:
             connection = self._engine.raw_connection()
-            return list(execute(query, connection, parameters).fetchall())
+            return read(connection)
         except self._error as error:
             raise translate_error(error, self._engine, connection) from error
         finally:
             if connection is not None:
                 connection.close()
+
+
+def _some_rows(
+    connection: PoolProxiedConnection,
+    query: Query,
+    take: Callable[[Iterator[Sequence[Row]]], Read],
+    parameters: dict[str, Any],
+) -> Read:
+    chunks = _chunks(execute(query, connection, parameters, unbuffered=True))
+    taken = take(chunks)
+    if next(chunks, None):
+        connection.invalidate()  # there is no other way to stop a server
+    return taken
+
+
+def _chunks(cursor: Any) -> Iterator[Sequence[Row]]:
+    while rows := cursor.fetchmany():
+        yield rows

@@ -1,7 +1,7 @@
 """The read side: one statement an answer, exactly the columns it needs, no entities."""
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
 
 from sqlalchemy import Engine, SelectBase
 
@@ -20,6 +20,8 @@ from service_layer.read_models import (
     PageParams,
     UserFilter,
     UserView,
+    bounded,
+    items_page,
 )
 from service_layer.scans import is_scan
 
@@ -60,8 +62,10 @@ class SqlAlchemyViews:
             asked = parameters.user_parameters(wanted)
             query = self._kept(user_page, self._dialect, tuple(asked))
         reader = self._scanner if is_scan(page) else self._reader
-        rows = reader.rows(query, **parameters.page_parameters(page), **asked)
-        return Page.cut(_with_items(rows), page.limit)
+        some = partial(_up_to, page.characters)
+        rows, ended = reader.some_rows(query, some, **parameters.page_parameters(page), **asked)
+        found = Page.cut(_with_items(rows), page.limit)
+        return bounded(found, page.characters) if ended else found  # the last user may have more items
 
     def count_users(self, wanted: UserFilter = ALL_USERS) -> int:
         asked = parameters.user_parameters(wanted)
@@ -80,7 +84,7 @@ class SqlAlchemyViews:
             sort, place = parameters.simplify_sort(wanted, page)
             asked = parameters.item_parameters(wanted, self._dialect) | parameters.sorted_page_parameters(place, sort)
             rows = reader.rows(self._kept(item_page, self._dialect, sort, tuple(asked)), **asked)
-        return Page.cut(_items(rows), page.limit)
+        return items_page(_items(rows), page)
 
     def count_items(self, wanted: ItemFilter = ALL_ITEMS) -> int:
         asked = parameters.item_parameters(wanted, self._dialect)
@@ -89,7 +93,7 @@ class SqlAlchemyViews:
     def user_items(self, user_id: int, page: PageParams) -> Page[ItemView] | None:
         reader = self._scanner if is_scan(page) else self._reader
         rows = reader.rows(self._user, user=user_id, **parameters.page_parameters(page))
-        return Page.cut(_with_items(rows)[0]["items"], page.limit) if rows else None
+        return items_page(_with_items(rows)[0]["items"], page) if rows else None
 
 
 def _number(rows: Sequence[Row]) -> int:
@@ -107,6 +111,18 @@ def _items(rows: Sequence[Row]) -> list[ItemView]:
         }
         for title, description, cents, id, owner_id in rows
     ]
+
+
+def _up_to(characters: int, chunks: Iterator[Sequence[Row]]) -> tuple[list[Row], bool]:
+    """Rows of users with their items, and whether the last chunk is the one with which they have more characters."""
+    rows: list[Row] = []
+    size = 0
+    for chunk in chunks:
+        rows += chunk
+        size += sum([len(description) for row in chunk if (description := row[4])])
+        if size > characters:
+            return rows, True
+    return rows, False
 
 
 def _with_items(rows: Sequence[Row]) -> list[UserView]:

@@ -8,6 +8,7 @@ from fastapi import Request, Response
 from orjson import dumps
 
 from entrypoints.api.http.conditional import Conditions, entity_tag
+from entrypoints.api.http.encoding import encode, encode_page
 from entrypoints.api.queries import PageQuery, query_parameters
 from service_layer.read_models import ItemView, Page, UserView
 
@@ -25,7 +26,7 @@ def item_response(view: UserView | ItemView, conditions: Conditions | None = Non
 
     :raises StaleVersion: ``If-Match`` does not hold.
     """
-    body = dumps(view)
+    body = encode(view)
     tag = entity_tag(body)
     if conditions is not None and conditions.is_not_modified(tag):
         return Response(status_code=304, headers={"ETag": tag})
@@ -41,7 +42,8 @@ def created_response(view: UserView | ItemView, path: str, request: Request) -> 
 
 def page_response(page: Page[UserView] | Page[ItemView], query: PageQuery, request: Request) -> Response:
     """A JSON list; in ``Link`` the next page if there is one (RFC 8288), and the number of all rows if it was counted
-    (RFC 7240 §3)."""
+    (RFC 7240 §3). It ends early, with a ``Link``, if it would be larger than ``BELONGINGS_PAGE_BYTES``."""
+    page, body = encode_page(page, request.app.state.container.settings().page_bytes)
     headers = {}
     if page.more:
         others = [each for each in query_parameters(request) if each[0] not in _POSITION]
@@ -50,4 +52,4 @@ def page_response(page: Page[UserView] | Page[ItemView], query: PageQuery, reque
         headers["Link"] = f'<{request.scope["path"]}?{next_page}>; rel="next"'
     if page.total is not None:
         headers |= {"X-Total-Count": str(page.total), "Preference-Applied": "count=exact"}
-    return Response(dumps(page.rows), headers=headers, media_type=_JSON)
+    return Response(body, headers=headers, media_type=_JSON)

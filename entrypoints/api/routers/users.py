@@ -13,6 +13,7 @@ from entrypoints.api.http.openapi import CONDITIONAL, PAGE, QUOTA, TAG, TOO_MANY
 from entrypoints.api.http.preferences import PreferDep
 from entrypoints.api.http.responses import created_response, item_response, json_response, page_response
 from entrypoints.api.http.sign_up_limit import HashingLimitDep
+from entrypoints.api.middleware.response_limits import ResponseRoomDep
 from entrypoints.api.queries import PageQuery, UserQuery, strict_query
 from entrypoints.api.routing import PooledRoute
 from service_layer import items, users
@@ -66,6 +67,7 @@ def update_user(
     settings: SettingsDep,
     conditions: ConditionsDep,
     limit_hashing: HashingLimitDep,
+    _: ResponseRoomDep,
 ) -> Response:
     """Change the given fields of a user. A new address must not be anybody else's."""
     changes, least = body.changes(), settings.password_min_length

@@ -1,0 +1,90 @@
+"""A bound on the bytes of large responses that clients have not received yet."""
+
+from typing import Annotated
+
+from fastapi import Depends, HTTPException, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from entrypoints.api.http.problems import RETRY_AFTER, problem
+
+PIECE = 64 * 1024
+"""Bytes handed to a connection at once. Smaller responses are not counted."""
+
+LIMIT = 32 * 1024 * 1024
+"""Bytes of all large responses together that are being sent."""
+
+TOO_MANY = "Too many large responses wait for their clients"
+
+_LATER = {"Retry-After": RETRY_AFTER}
+
+
+class UnsentBytes:
+    """Counts the bytes of the large responses that are being sent.
+
+    :param limit: above which further large responses are refused.
+    """
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self.limit = limit
+        self.size = 0
+
+
+def _response_room(request: Request) -> None:
+    """Refuse a change whose response may be large before it is made, if there is no room for the response.
+
+    :raises HTTPException: 503.
+    """
+    unsent: UnsentBytes = request.app.state.unsent
+    if unsent.size >= unsent.limit:
+        raise HTTPException(503, TOO_MANY, _LATER)
+
+
+ResponseRoomDep = Annotated[None, Depends(_response_room)]
+
+
+class ResponseLimitsMiddleware:
+    """Sends a large response in pieces, as the client reads them, and refuses it if too many are being sent.
+
+    A connection would take a body of any size at once, and keep it until the client has read it. Everything behind
+    this middleware has ended when the first piece is sent, so clients that do not read do not count as requests that
+    are being served. The response to a change is always sent: the change has been made.
+    """
+
+    def __init__(self, app: ASGIApp, unsent: UnsentBytes) -> None:
+        self._app = app
+        self._unsent = unsent
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        start: Message | None = None
+        large = b""
+
+        async def send_or_hold(message: Message) -> None:
+            nonlocal start, large
+            if message["type"] == "http.response.start":
+                start = message
+                return
+            if start is not None:
+                if len(message.get("body", b"")) > PIECE and not message.get("more_body"):
+                    large = message["body"]
+                    return
+                await send(start)
+                start = None
+            await send(message)
+
+        await self._app(scope, receive, send_or_hold)
+        if start is None:
+            return
+        if self._unsent.size + len(large) > self._unsent.limit and scope["method"] == "GET":
+            await problem(503, TOO_MANY, headers=_LATER)(scope, receive, send)
+            return
+        self._unsent.size += len(large)
+        try:
+            await send(start)
+            for begin in range(0, len(large), PIECE):
+                more = begin + PIECE < len(large)
+                await send({"type": "http.response.body", "body": large[begin : begin + PIECE], "more_body": more})
+        finally:
+            self._unsent.size -= len(large)

@@ -1,0 +1,136 @@
+"""Large responses: pages end early, and what clients do not read is bounded."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+from starlette.responses import Response
+from starlette.types import Message
+
+from domain.items import Item
+from domain.users import User
+from entrypoints.api.app import create_app
+from entrypoints.api.middleware.head import HeadMiddleware
+from entrypoints.api.middleware.response_limits import PIECE, ResponseLimitsMiddleware, UnsentBytes
+from entrypoints.container import Container, build_container
+from entrypoints.settings import Settings
+
+MOST = 1024 * 1024
+LONG = "\x01" * 10_000
+"""60 KB of JSON."""
+
+
+@pytest.fixture
+def roomy() -> Container:
+    """Three users with 40 large items each, whose pages have up to 1 MiB."""
+    container = build_container(Settings(database_url="memory://", page_bytes=MOST))  # type: ignore[arg-type]  # pydantic makes it a secret
+    with container.unit_of_work() as uow:
+        for n in range(3):
+            user = User(email=f"user{n}@example.com", hashed_password="x")
+            uow.users.add(user)
+            for _ in range(40):
+                uow.items.add(Item(title="Towel", description=LONG, owner_id=user.id))
+        uow.commit()
+    return container
+
+
+@pytest.fixture
+def large(roomy: Container) -> Iterator[TestClient]:
+    with TestClient(create_app(roomy)) as client:
+        yield client
+
+
+@pytest.mark.parametrize("path", ["/items/", "/items/?sort=-price", "/items/?q=towel", "/users/2/items/"])
+def test_a_large_page_ends_early_and_the_next_one_goes_on(large: TestClient, path: str) -> None:
+    seen: list[int] = []
+    following: str | None = path
+    while following:
+        answer = large.get(following)
+        assert len(answer.content) <= MOST
+        seen += [item["id"] for item in answer.json()]
+        following = answer.links.get("next", {}).get("url")
+    assert len(set(seen)) == len(seen) == (40 if "users" in path else 120)
+
+
+def test_a_page_has_a_user_at_least_however_large_it_gets(large: TestClient) -> None:
+    seen, following = [], "/users/"
+    while following:
+        answer = large.get(following)
+        (user,) = answer.json()
+        assert (len(answer.content) > MOST, len(user["items"])) == (True, 40)
+        seen.append(user["id"])
+        following = answer.links.get("next", {}).get("url", "")
+    assert seen == [1, 2, 3]
+
+
+def test_a_page_that_ends_early_counts_all_rows(large: TestClient) -> None:
+    assert large.get("/items/", headers={"Prefer": "count=exact"}).headers["X-Total-Count"] == "120"
+
+
+@pytest.mark.parametrize("path", ["/items/", "/users/", "/users/1", "/users/1/items/"])
+def test_a_large_response_is_refused_while_too_many_are_being_sent(roomy: Container, path: str) -> None:
+    app = create_app(roomy)
+    app.state.unsent.limit = 100_000
+    with TestClient(app) as client:
+        refused = client.get(path)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+        assert refused.json()["detail"] == "Too many large responses wait for their clients"
+        assert refused.headers["X-Request-ID"]
+        assert client.get("/items/?limit=1").status_code == 200
+        assert app.state.unsent.size == 0
+
+
+def test_a_user_is_not_changed_if_there_is_no_room_for_the_response(roomy: Container) -> None:
+    app = create_app(roomy)
+    app.state.unsent.limit = app.state.unsent.size = 100_000
+    with TestClient(app) as client:
+        refused = client.patch("/users/1", json={"is_active": False})
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+        app.state.unsent.size = 99_999
+        changed = client.patch("/users/1", json={"email": "b@example.com"})
+        assert (changed.status_code, changed.json()["is_active"], len(changed.content) > MOST) == (200, True, True)
+        assert app.state.unsent.size == 99_999
+
+
+async def sent(method: str, limit: int, unsent: UnsentBytes) -> list[Message]:
+    """What a client gets that reads so many messages and then nothing more."""
+    messages: list[Message] = []
+
+    async def receive() -> Message:
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        if len(messages) == limit:
+            assert unsent.size == len(LARGE)
+            await asyncio.Event().wait()
+        messages.append(message)
+
+    app = ResponseLimitsMiddleware(HeadMiddleware(Response(LARGE)), unsent)
+    task = asyncio.create_task(app({"type": "http", "method": method, "headers": []}, receive, send))
+    await asyncio.wait([task], timeout=0.05)
+    task.cancel()
+    await asyncio.wait([task])
+    assert unsent.size == 0
+    return messages
+
+
+LARGE = bytes(range(256)) * 1000
+
+
+def test_a_large_response_is_sent_in_pieces_and_whole() -> None:
+    start, *pieces = asyncio.run(sent("GET", 1000, UnsentBytes()))
+    assert dict(start["headers"])[b"content-length"] == str(len(LARGE)).encode()
+    assert b"".join(piece["body"] for piece in pieces) == LARGE
+    assert {len(piece["body"]) for piece in pieces[:-1]} == {PIECE}
+    assert [piece["more_body"] for piece in pieces] == [True] * (len(pieces) - 1) + [False]
+
+
+def test_what_a_client_does_not_read_is_counted_until_it_has_gone() -> None:
+    assert len(asyncio.run(sent("GET", 2, UnsentBytes()))) == 2
+
+
+def test_a_response_without_its_content_is_not_counted() -> None:
+    start, body = asyncio.run(sent("HEAD", 1000, UnsentBytes(0)))
+    assert dict(start["headers"])[b"content-length"] == str(len(LARGE)).encode()
+    assert body["body"] == b""
