@@ -19,13 +19,14 @@ from entrypoints.api.http.no_route import NoRoute
 from entrypoints.api.http.openapi import document, operation_id
 from entrypoints.api.http.problems import add_problem_handlers
 from entrypoints.api.http.sign_up_limit import RateLimitFieldsMiddleware
+from entrypoints.api.http.unsent import UnsentBytes
 from entrypoints.api.metrics import Metrics
 from entrypoints.api.middleware.browser_guard import BrowserGuardMiddleware
 from entrypoints.api.middleware.cors import CorsMiddleware
 from entrypoints.api.middleware.head import HeadMiddleware
 from entrypoints.api.middleware.request_context import RequestContextMiddleware, internal_error
 from entrypoints.api.middleware.request_limits import RequestLimitsMiddleware
-from entrypoints.api.middleware.response_limits import ResponseLimitsMiddleware, UnsentBytes
+from entrypoints.api.middleware.response_limits import ResponseLimitsMiddleware
 from entrypoints.api.purging import purging
 from entrypoints.api.routers import health, items, users
 from entrypoints.api.routing import RouteTable

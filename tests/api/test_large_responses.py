@@ -11,8 +11,9 @@ from starlette.types import Message
 from domain.items import Item
 from domain.users import User
 from entrypoints.api.app import create_app
+from entrypoints.api.http.unsent import PIECE, UnsentBytes
 from entrypoints.api.middleware.head import HeadMiddleware
-from entrypoints.api.middleware.response_limits import PIECE, ResponseLimitsMiddleware, UnsentBytes
+from entrypoints.api.middleware.response_limits import ResponseLimitsMiddleware
 from entrypoints.container import Container, build_container
 from entrypoints.settings import Settings
 

@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Sequence
+from contextvars import copy_context
 
 import pytest
 from orjson import dumps
 
 from entrypoints.api.http.encoding import encode, encode_page
+from entrypoints.api.http.unsent import TooManyUnsent, UnsentBytes, unsent_bytes
 from service_layer.read_models import ItemView, Page, UserView
 
 ANY = sys.maxsize
@@ -46,3 +48,16 @@ def test_a_page_has_as_many_rows_as_fit_and_one_at_least(sizes: Sequence[int]) -
             assert some.more == (len(some.rows) < len(page.rows))
             if some.more:
                 assert len(dumps(page.rows[: len(some.rows) + 1])) > most
+
+
+def test_encoding_stops_where_there_is_no_room_for_the_response() -> None:
+    def in_context() -> None:
+        unsent_bytes.set(UnsentBytes(limit=100_000))
+        large = user(*[10_000] * 100)
+        with pytest.raises(TooManyUnsent):
+            encode(large)
+        with pytest.raises(TooManyUnsent):
+            encode_page(Page([large], False), ANY)
+        assert encode(user(1)) == dumps(user(1))
+
+    copy_context().run(in_context)

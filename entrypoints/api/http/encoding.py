@@ -10,6 +10,7 @@ from typing import Any, cast
 from orjson import dumps
 
 from domain.items import DESCRIPTION_MAX_LENGTH
+from entrypoints.api.http.unsent import check_room
 from service_layer.read_models import ItemView, Page, UserView
 
 _LARGE = 256 * 1024
@@ -25,18 +26,28 @@ Views = Page[UserView] | Page[ItemView]
 
 
 def encode(view: UserView | ItemView) -> bytes:
-    """One resource as JSON."""
+    """One resource as JSON.
+
+    :raises TooManyUnsent: it is large, and there is no room for it.
+    """
     items = cast(Sequence[ItemView], view.get("items", ()))
     if not _are_large(items):
         return dumps(view)
     pieces: list[bytes | memoryview] = [dumps({**view, "items": []})[:-2]]
+    size = 0
     for begin in range(0, len(items), _FEW_ITEMS):
-        pieces += memoryview(dumps(items[begin : begin + _FEW_ITEMS]))[1:-1], b","
+        piece = dumps(items[begin : begin + _FEW_ITEMS])
+        size += len(piece)
+        check_room(size)
+        pieces += memoryview(piece)[1:-1], b","
     return b"".join((*pieces[:-1], b"]}"))
 
 
 def encode_page(page: Views, max_bytes: int) -> tuple[Views, bytes]:
-    """As many rows of a page as fit into ``max_bytes`` of JSON, but at least the first one, and that JSON."""
+    """As many rows of a page as fit into ``max_bytes`` of JSON, but at least the first one, and that JSON.
+
+    :raises TooManyUnsent: it is large, and there is no room for it.
+    """
     rows: Sequence[Any] = page.rows
     are_users = rows and "items" in rows[0]
     if not are_users and not _are_large(rows) and len(body := dumps(rows)) <= max_bytes:
@@ -59,6 +70,7 @@ def encode_page(page: Views, max_bytes: int) -> tuple[Views, bytes]:
                 break
             pieces += piece, b","
         size += len(piece) + 1
+        check_room(size)
         begin += len(some)
     return page, b"".join((b"[", *pieces[:-1], b"]"))
 

@@ -1,45 +1,9 @@
 """A bound on the bytes of large responses that clients have not received yet."""
 
-from typing import Annotated
-
-from fastapi import Depends, HTTPException, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from entrypoints.api.http.problems import RETRY_AFTER, problem
-
-PIECE = 64 * 1024
-"""Bytes handed to a connection at once. Smaller responses are not counted."""
-
-LIMIT = 32 * 1024 * 1024
-"""Bytes of all large responses together that are being sent."""
-
-TOO_MANY = "Too many large responses wait for their clients"
-
-_LATER = {"Retry-After": RETRY_AFTER}
-
-
-class UnsentBytes:
-    """Counts the bytes of the large responses that are being sent.
-
-    :param limit: above which further large responses are refused.
-    """
-
-    def __init__(self, limit: int = LIMIT) -> None:
-        self.limit = limit
-        self.size = 0
-
-
-def _response_room(request: Request) -> None:
-    """Refuse a change whose response may be large before it is made, if there is no room for the response.
-
-    :raises HTTPException: 503.
-    """
-    unsent: UnsentBytes = request.app.state.unsent
-    if unsent.size >= unsent.limit:
-        raise HTTPException(503, TOO_MANY, _LATER)
-
-
-ResponseRoomDep = Annotated[None, Depends(_response_room)]
+from entrypoints.api.http.problems import problem
+from entrypoints.api.http.unsent import PIECE, TooManyUnsent, UnsentBytes, unsent_bytes
 
 
 class ResponseLimitsMiddleware:
@@ -58,6 +22,7 @@ class ResponseLimitsMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        unsent_bytes.set(self._unsent if scope["method"] in ("GET", "HEAD") else None)
         start: Message | None = None
         large = b""
 
@@ -78,7 +43,8 @@ class ResponseLimitsMiddleware:
         if start is None:
             return
         if self._unsent.size + len(large) > self._unsent.limit and scope["method"] == "GET":
-            await problem(503, TOO_MANY, headers=_LATER)(scope, receive, send)
+            error = TooManyUnsent()
+            await problem(error.status_code, error.detail, headers=error.headers)(scope, receive, send)
             return
         self._unsent.size += len(large)
         try:

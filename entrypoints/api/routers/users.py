@@ -13,7 +13,7 @@ from entrypoints.api.http.openapi import CONDITIONAL, PAGE, QUOTA, TAG, TOO_MANY
 from entrypoints.api.http.preferences import PreferDep
 from entrypoints.api.http.responses import created_response, item_response, json_response, page_response
 from entrypoints.api.http.sign_up_limit import HashingLimitDep
-from entrypoints.api.middleware.response_limits import ResponseRoomDep
+from entrypoints.api.http.unsent import ResponseRoomDep
 from entrypoints.api.queries import PageQuery, UserQuery, strict_query
 from entrypoints.api.routing import PooledRoute
 from service_layer import items, users
