@@ -18,13 +18,13 @@ from entrypoints.api.http.documentation_pages import documented_app
 from entrypoints.api.http.no_route import NoRoute
 from entrypoints.api.http.openapi import document, operation_id
 from entrypoints.api.http.problems import add_problem_handlers
-from entrypoints.api.http.sign_up_limit import RateLimitFieldsMiddleware
+from entrypoints.api.http.sign_up_limit import RateLimitHeadersMiddleware
 from entrypoints.api.http.unsent import UnsentBytes
 from entrypoints.api.metrics import Metrics
 from entrypoints.api.middleware.browser_guard import BrowserGuardMiddleware
 from entrypoints.api.middleware.cors import CorsMiddleware
 from entrypoints.api.middleware.head import HeadMiddleware
-from entrypoints.api.middleware.request_context import RequestContextMiddleware, internal_error
+from entrypoints.api.middleware.request_context import RequestContextMiddleware, internal_server_error
 from entrypoints.api.middleware.request_limits import RequestLimitsMiddleware
 from entrypoints.api.middleware.response_limits import ResponseLimitsMiddleware
 from entrypoints.api.purging import purging
@@ -92,7 +92,7 @@ def create_app(container: Container | None = None) -> FastAPI:
         app.add_route("/metrics", app.state.metrics.answer, include_in_schema=False)
         observers.append(app.state.metrics.count)
     if container.sign_up_limiter():
-        app.add_middleware(RateLimitFieldsMiddleware)
+        app.add_middleware(RateLimitHeadersMiddleware)
     app.add_middleware(RequestLimitsMiddleware, requests=settings.requests, body_wait=settings.body_wait)
     app.add_middleware(HeadMiddleware)
     origins = settings.cors_origins or ()
@@ -102,7 +102,7 @@ def create_app(container: Container | None = None) -> FastAPI:
     app.add_middleware(ResponseLimitsMiddleware, app.state.unsent)
     app.add_middleware(RequestContextMiddleware, *filter(None, observers))  # added last, asked first
     add_problem_handlers(app)
-    app.add_exception_handler(Exception, partial(internal_error, origins=origins))
+    app.add_exception_handler(Exception, partial(internal_server_error, origins=origins))
     for router in (health.router, items.router, users.router):
         app.include_router(router)
     RouteTable(app)

@@ -12,7 +12,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from entrypoints.api.http.problems import problem
-from entrypoints.api.middleware.request_context import NOTHING_KNOWN, headers_for, new_id
+from entrypoints.api.middleware.request_context import UNKNOWN, common_headers, new_request_id
 from entrypoints.api.middleware.request_limits import TOO_SLOW
 from entrypoints.logging import Access, AccessLog
 from entrypoints.server.draining import DrainingConnection
@@ -219,16 +219,16 @@ class Connection(DrainingConnection):
         self.transport.close()
 
     def _send_problem(self, status: int, detail: str) -> None:
-        id = new_id()
+        id = new_request_id()
         response = problem(status, detail, headers={"Connection": "close"}, request_id=id)
-        headers = [*self.server_state.default_headers, *response.raw_headers, *headers_for(id)]
+        headers = [*self.server_state.default_headers, *response.raw_headers, *common_headers(id)]
         head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
         head += b"".join(b"%b: %b\r\n" % header for header in headers)
         self.transport.write(head + b"\r\n" + bytes(response.body))
         if self._log:
             seconds = self.loop.time() - self._waiting_since
-            client = self.client[0] if self.client else NOTHING_KNOWN
-            self._log(Access(id, NOTHING_KNOWN, NOTHING_KNOWN, status, False, seconds, client))
+            client = self.client[0] if self.client else UNKNOWN
+            self._log(Access(id, UNKNOWN, UNKNOWN, status, False, seconds, client))
 
     @property
     def _cycle(self) -> RequestResponseCycle | None:

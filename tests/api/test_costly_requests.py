@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from entrypoints.api.app import create_app
-from entrypoints.api.middleware.request_limits import LIMIT
+from entrypoints.api.middleware.request_limits import BODY_MAX
 from tests.conftest import container_for
 
 SECONDS = 2.0
@@ -27,9 +27,9 @@ def client() -> Iterator[TestClient]:
     gc.unfreeze()
 
 
-def filled(part: bytes, *, most: int = LIMIT) -> bytes:
+def filled(part: bytes, *, most: int = BODY_MAX) -> bytes:
     """A JSON list of such parts, as many as fit into a body."""
-    return b"[" + b",".join([part] * min(most, (LIMIT - 1) // (len(part) + 1))) + b"]"
+    return b"[" + b",".join([part] * min(most, (BODY_MAX - 1) // (len(part) + 1))) + b"]"
 
 
 def batch(description: str) -> bytes:
@@ -51,9 +51,9 @@ BODIES = {
     "1,000 items with every error": ("/items/batch", filled(b'{"title":1,"price":"","owner_id":0}', most=1000), 422),
     "half a million numbers": ("/items/batch", filled(b"1"), 422),
     "numbers of 4,300 digits": ("/items/batch", filled(b"9" * 4300), 422),
-    "a price of a million digits": ("/items/", b'{"title":"t","price":0.' + b"3" * (LIMIT - 40) + b"}", 422),
+    "a price of a million digits": ("/items/", b'{"title":"t","price":0.' + b"3" * (BODY_MAX - 40) + b"}", 422),
     "nested lists": ("/items/batch", filled(b"[" * 900 + b"]" * 900), 422),
-    "lists without an end": ("/items/batch", b"[" * LIMIT, 400),
+    "lists without an end": ("/items/batch", b"[" * BODY_MAX, 400),
     "a domain of 240 letters": ("/users/", json.dumps({"email": f"a@{'ß' * 240}.co", "password": "x"}).encode(), 422),
     "a domain of 120 labels": ("/users/", json.dumps({"email": f"a@{'ü.' * 120}co", "password": "x"}).encode(), 422),
 }
@@ -61,7 +61,7 @@ BODIES = {
 
 @pytest.mark.parametrize(("path", "body", "status"), BODIES.values(), ids=BODIES)
 def test_no_body_takes_long(client: TestClient, path: str, body: bytes, status: int) -> None:
-    assert len(body) <= LIMIT
+    assert len(body) <= BODY_MAX
     begun = process_time()
     answer = client.post(path, content=body, headers={"Content-Type": "application/json"})
     assert process_time() - begun < SECONDS

@@ -11,7 +11,7 @@ from tests.api.problems import expect_invalid, expect_problem
 
 MARKER = "wubba-lubba-dub-dub"
 JSON = {"Content-Type": "application/json"}
-LIMIT = 1024 * 1024
+BODY_MAX = 1024 * 1024
 
 USER = f'{{"email": "rick@example.com", "password": "{MARKER}"}}'.encode()
 ITEM = f'{{"title": "{MARKER}"}}'.encode()
@@ -105,7 +105,7 @@ def test_a_page_has_1_to_100_rows(untouched: TestClient, limit: str) -> None:
         expect_invalid(untouched.get(f"{path}?limit={limit}"), ["query", "limit"])
 
 
-@pytest.mark.parametrize("length", [LIMIT + 1, 10**18, pytest.param("9" * 5_000, id="5,000 digits")])
+@pytest.mark.parametrize("length", [BODY_MAX + 1, 10**18, pytest.param("9" * 5_000, id="5,000 digits")])
 def test_an_announced_body_over_1_mib_is_refused_unread(untouched: TestClient, length: object) -> None:
     def unread() -> Iterator[bytes]:
         pytest.fail("it was read")
@@ -116,7 +116,7 @@ def test_an_announced_body_over_1_mib_is_refused_unread(untouched: TestClient, l
 
 
 def test_a_body_over_1_mib_is_refused_whole_or_in_pieces(untouched: TestClient) -> None:
-    piece = b" " * (LIMIT // 4)
+    piece = b" " * (BODY_MAX // 4)
     for path in ("/users/", "/items/", "/users/1/items/"):
         whole = untouched.post(path, content=piece * 4 + ITEM, headers=JSON)
         pieces = untouched.post(path, content=iter([piece, piece, piece, piece, ITEM]), headers=JSON)
@@ -127,6 +127,6 @@ def test_a_body_over_1_mib_is_refused_whole_or_in_pieces(untouched: TestClient) 
 
 def test_what_stands_before_a_body_of_1_mib_does_not_matter(untouched: TestClient) -> None:
     nothing = b'{"title": ""}'
-    blanks = b" " * (LIMIT - len(nothing))
+    blanks = b" " * (BODY_MAX - len(nothing))
     expect_invalid(untouched.post("/items/", content=blanks + nothing, headers=JSON), ["body", "title"])
     expect_invalid(untouched.post("/items/", content=iter([blanks, nothing]), headers=JSON), ["body", "title"])

@@ -84,7 +84,7 @@ def test_a_request_whose_body_is_still_on_its_way_keeps_nobody_out() -> None:
 
 
 def test_bodies_that_are_too_large_together_are_refused_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_limits, "LIMIT_OF_ALL", 1_000)
+    monkeypatch.setattr(request_limits, "ALL_BODIES_MAX", 1_000)
 
     async def main() -> None:
         async with serving() as (client, _):
@@ -106,7 +106,7 @@ def test_a_body_has_so_long_in_all() -> None:
         async with serving(body_wait=0.05) as (client, _):
             never = Event()
             answer = await slowly(client, never, TOWEL[:5], TOWEL[5:])
-            assert expect_problem(answer, 408)["detail"] == "The request did not come to its end in time"
+            assert expect_problem(answer, 408)["detail"] == "The request did not arrive in time"
             assert answer.headers["Connection"] == "close"
             assert (await client.get("/items/")).json() == []
 

@@ -1,1 +1,1 @@
-"""What the API makes of HTTP: problems, conditional requests, responses, OpenAPI."""
+"""HTTP semantics of the API: problems, conditional requests, preferences, responses, OpenAPI."""

@@ -18,30 +18,31 @@ _LIST = re.compile(rf"[ \t,]*{_TAG}(?:[ \t]*,[ \t,]*{_TAG})*[ \t,]*")
 """A list may have empty elements (RFC 9110 §5.6.1)."""
 
 _Lines = Annotated[list[str] | None, WithJsonSchema({"type": "string"})]
-"""The lines of a header that may come several times, which mean the same as one with commas (RFC 9110 §5.3)."""
+"""A header that may be repeated, which means the same as one line with commas (RFC 9110 §5.3)."""
 
-IfMatch = Annotated[_Lines, Header(description="The `ETag` that you expect: 412 if it is another one by now.")]
+IfMatch = Annotated[_Lines, Header(description="The `ETag` that you expect; 412 if it is a different one now.")]
 IfNoneMatch = Annotated[
-    _Lines, Header(description="An `ETag` that you have: 304 for a GET, 412 for a change, if it is still that one.")
+    _Lines, Header(description="An `ETag` that you have; if it is still current, 304 for a GET and 412 for a change.")
 ]
 
 
 def entity_tag(body: bytes) -> str:
-    """A strong validator: different for every different body (RFC 9110 §8.8.3)."""
+    """A strong validator: it differs if the body does (RFC 9110 §8.8.3)."""
     return f'"{blake2b(body, digest_size=12).hexdigest()}"'
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What ``If-Match`` and ``If-None-Match`` ask for; None where a request does not have the header."""
+    """``If-Match`` and ``If-None-Match`` of a request; None for a header that it does not have."""
 
     if_match: list[str] | None = None
     if_none_match: list[str] | None = None
 
     def is_not_modified(self, tag: str) -> bool:
-        """Whether the client has the representation with this tag; a weak tag counts as its strong one here.
+        """Whether ``If-None-Match`` has this tag, by weak comparison.
 
-        :raises StaleVersion: ``If-Match`` does not hold, which comes first (RFC 9110 §13.2.2); weak tags never match.
+        :raises StaleVersion: ``If-Match`` does not have it, by strong comparison. This is checked first (RFC 9110
+            §13.2.2).
         """
         if self.if_match is not None and not _matches(self.if_match, tag):
             raise StaleVersion
@@ -49,7 +50,7 @@ class Conditions:
 
     @property
     def precondition(self) -> Callable[[Mapping[str, Any]], bool] | None:
-        """Whether a resource may be changed as it is now; None where the request has no condition."""
+        """A function that says whether a resource may be changed as it is now; None without conditions."""
         if self.if_match is None and self.if_none_match is None:
             return None
         return lambda view: not self.is_not_modified(entity_tag(dumps(view)))
@@ -69,7 +70,7 @@ ConditionsDep = Annotated[Conditions, Depends(conditions)]
 
 
 def _matches(lines: list[str], *tags: str) -> bool:
-    """Whether one of these tags is listed, or all are by ``*``. What is not a list of tags lists none."""
+    """Whether the header lists one of these tags, or is ``*``. A malformed list matches nothing."""
     value = ",".join(lines)
     if value.strip(" \t") == "*":
         return True

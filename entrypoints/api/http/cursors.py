@@ -1,4 +1,4 @@
-"""Opaque positions in lists that are not sorted by id alone."""
+"""Opaque cursors for lists that are not sorted by id."""
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -10,20 +10,20 @@ from domain.text import check_text
 from service_layer.read_models import ID_MAX, ItemView, Sort
 
 Position = tuple[str | Decimal | None, int]
-"""The title or price of an item, where items are sorted by it, and its id."""
+"""The value of an item's sort column, and its id."""
 
 
 def cursor(sort: Sort, item: ItemView) -> str:
-    """The place of this item; for URLs."""
+    """The cursor of this item, safe in URLs."""
     value = {"title": item["title"], "price": item["price"], "id": None}[sort.removeprefix("-")]
     text = json.dumps([sort, value, item["id"]], ensure_ascii=False, separators=(",", ":"))
     return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def position(text: str, sort: Sort) -> Position:
-    """What a cursor means.
+    """Decode a cursor.
 
-    :raises ValueError: it is none of ours, or belongs to another sort.
+    :raises ValueError: it is malformed, or belongs to another sort.
     """
     padded = text + "=" * (-len(text) % 4)
     try:
@@ -32,11 +32,11 @@ def position(text: str, sort: Sort) -> Position:
         raise ValueError from error
     match content:
         case [str() as kind, value, int() as id] if kind == sort and type(id) is int and 1 <= id <= ID_MAX:
-            return _checked(sort.removeprefix("-"), value), id
+            return _sort_value(sort.removeprefix("-"), value), id
     raise ValueError
 
 
-def _checked(column: str, value: object) -> str | Decimal | None:
+def _sort_value(column: str, value: object) -> str | Decimal | None:
     try:
         if column == "title" and isinstance(value, str):
             check_text("title", value, most=TITLE_MAX_LENGTH)

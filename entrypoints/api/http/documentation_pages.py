@@ -1,4 +1,4 @@
-"""``/docs`` and ``/redoc``, which load nothing from elsewhere and run no script but their own."""
+"""``/docs`` and ``/redoc`` without a CDN, and with a content security policy."""
 
 import re
 from base64 import b64encode
@@ -17,9 +17,12 @@ _POLICY = (
 )
 
 
-def documented_app(**named: Any) -> FastAPI:
-    """An application with ``/docs`` and ``/redoc``; the arguments are those of ``FastAPI``."""
-    app = FastAPIOffline(None, None, static_url=_ASSETS, **named)  # its pages have scripts that no policy names
+def documented_app(**options: Any) -> FastAPI:
+    """An application with ``/docs`` and ``/redoc``.
+
+    :param options: arguments of ``FastAPI``.
+    """
+    app = FastAPIOffline(None, None, static_url=_ASSETS, **options)  # its own pages have no content security policy
     app.add_route("/docs", _swagger_ui, include_in_schema=False)
     app.add_route("/redoc", _redoc, include_in_schema=False)
     return app
@@ -46,7 +49,7 @@ async def _redoc(request: Request) -> Response:
         redoc_favicon_url=f"{assets}/favicon.png",
         with_google_fonts=False,
     )
-    return _protected(page, styles="'self' 'unsafe-inline'")  # it writes its styles while it runs
+    return _protected(page, styles="'self' 'unsafe-inline'")  # it adds inline styles at run time
 
 
 def _root_and_assets(request: Request) -> tuple[str, str]:
@@ -55,7 +58,7 @@ def _root_and_assets(request: Request) -> tuple[str, str]:
 
 
 def _protected(page: Response, *, styles: str) -> Response:
-    """The page with a content security policy that allows its own inline scripts, and with no frame around it."""
+    """Add a content security policy that allows only the page's own inline scripts, and forbid framing."""
     digests = (sha256(script).digest() for script in _INLINE_SCRIPT.findall(bytes(page.body)))
     hashes = "".join(f" 'sha256-{b64encode(digest).decode()}'" for digest in digests)
     page.headers["Content-Security-Policy"] = _POLICY.format(hashes=hashes, styles=styles)

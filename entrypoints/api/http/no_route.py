@@ -1,26 +1,25 @@
-"""What is answered where no route matches the path."""
+"""Responses for paths that match no route."""
 
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from starlette._utils import get_route_path
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from entrypoints.api.middleware.request_limits import path_within
-
 _WHOLE_SERVER = ("*", "/")
 _ALL_METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST"
-_IN_QUERY = "/?:@!$&'()*+,;=[]%"
+_SAFE_IN_QUERY = "/?:@!$&'()*+,;=[]%"
 
 
 class NoRoute:
-    """Says which methods the server has, redirects to a path that differs by the slash at its end, or gives a 404.
+    """Redirects to the same path with or without a trailing slash; answers ``OPTIONS *``; otherwise 404.
 
-    FastAPI redirects too, but to a URL with a scheme and a host, which behind a proxy are not those of the client.
+    FastAPI redirects to an absolute URL, whose scheme and host are wrong behind a proxy.
 
-    :param routes: where such a path may lead.
-    :param not_found: answers everything else.
+    :param routes: the routes that a redirect may lead to.
+    :param not_found: answers all other requests.
     """
 
     def __init__(self, routes: Sequence[BaseRoute], not_found: ASGIApp) -> None:
@@ -28,20 +27,17 @@ class NoRoute:
         self._not_found = not_found
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = self._answer(scope) if scope["type"] == "http" else None
-        await (answer or self._not_found)(scope, receive, send)
+        response = self._respond(scope) if scope["type"] == "http" else None
+        await (response or self._not_found)(scope, receive, send)
 
-    def _answer(self, scope: Scope) -> Response | None:
-        path = path_within(scope)
+    def _respond(self, scope: Scope) -> Response | None:
+        path = get_route_path(scope)
         if path in _WHOLE_SERVER:
             is_options = scope["method"] == "OPTIONS"
             return Response(status_code=204, headers={"Allow": _ALL_METHODS}) if is_options else None
         other = path.rstrip("/") if path.endswith("/") else f"{path}/"
-        there = {**scope, "path": f"{scope.get('root_path', '')}{other}"}
-        if all(route.matches(there)[0] is Match.NONE for route in self._routes):
+        target = {**scope, "path": f"{scope.get('root_path', '')}{other}"}
+        if all(route.matches(target)[0] is Match.NONE for route in self._routes):
             return None
-        return _redirect(there["path"], scope["query_string"])
-
-
-def _redirect(path: str, query: bytes) -> Response:
-    return RedirectResponse(quote(path) + (f"?{quote(query, safe=_IN_QUERY)}" if query else ""))
+        query = quote(scope["query_string"], safe=_SAFE_IN_QUERY)
+        return RedirectResponse(quote(target["path"]) + (f"?{query}" if query else ""))

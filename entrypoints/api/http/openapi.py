@@ -15,7 +15,7 @@ from domain.errors import BelongingsError, InvalidValue
 from entrypoints.api.http.problems import (
     MEDIA_TYPE,
     RETRY_AFTER,
-    WORTH_ANOTHER_TRY,
+    RETRYABLE,
     InvalidRequest,
     Problem,
     problem_example,
@@ -161,7 +161,7 @@ def _complete_operation(method: str, operation: dict[str, Any]) -> None:
     for status, response in responses.items():
         if _PROBLEMS in response:
             response["content"] = _content(int(status), response.pop(_PROBLEMS))
-            if int(status) in WORTH_ANOTHER_TRY:
+            if int(status) in RETRYABLE:
                 response["headers"] = _LATER | response.get("headers", {})
         response["headers"] = response.get("headers", {}) | _REQUEST_ID
     operation["responses"] = dict(sorted(responses.items()))

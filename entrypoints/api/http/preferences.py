@@ -9,22 +9,22 @@ from pydantic import WithJsonSchema
 _Prefer = Annotated[
     list[str] | None,
     WithJsonSchema({"type": "string"}),
-    Header(description="`count=exact` asks for `X-Total-Count`, which takes as long as reading all rows."),
+    Header(description="`count=exact` asks for `X-Total-Count`. Counting takes as long as reading all rows."),
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What a client prefers.
+    """The preferences of a client.
 
-    :param count: whether it asks for the number of all rows.
+    :param count: whether the total number of rows is requested.
     """
 
     count: bool = False
 
     @property
     def pool(self) -> str | None:
-        """The pool for scans, if rows are to be counted."""
+        """The thread pool for scans, if rows are counted."""
         return "scanning" if self.count else None
 
 
@@ -32,7 +32,7 @@ _NONE = Preferences()
 
 
 async def preferences(prefer: _Prefer = None) -> Preferences:
-    """What this request prefers: ``count=exact``; where a preference is repeated, the first one counts."""
+    """The preferences of this request. If one is repeated, the first counts (RFC 7240 §2)."""
     for preference in ",".join(prefer or ()).split(","):
         name, _, value = preference.partition(";")[0].partition("=")
         if name.strip(" \t").lower() == "count":

@@ -1,4 +1,4 @@
-"""The one table that knows HTTP: every error as a problem (RFC 9457, ``application/problem+json``)."""
+"""Every error as a problem (RFC 9457, ``application/problem+json``), and which HTTP status it has."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -26,17 +26,17 @@ from service_layer.errors import (
 )
 
 _RFC_9110 = {413: "Content Too Large", 422: "Unprocessable Content"}
-"""The phrases that Python says differently before 3.13."""
+"""Reason phrases of RFC 9110 that Python has only from 3.13."""
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = "1"
 PREFIX = "urn:problem-type:belongings:"
 
-WORTH_ANOTHER_TRY = (409, 429, 503)
-"""Statuses that say in ``Retry-After`` when to come again."""
+RETRYABLE = (409, 429, 503)
+"""Statuses that have ``Retry-After``."""
 
 _INVALID = "The request is not valid"
-_NO_JSON = {"loc": ["body"], "msg": "Send JSON, with Content-Type: application/json", "type": "json_type"}
+_NOT_JSON = {"loc": ["body"], "msg": "Send JSON, with Content-Type: application/json", "type": "json_type"}
 
 logger = logging.getLogger("belongings")
 
@@ -56,16 +56,16 @@ _DOMAIN: dict[type[BelongingsError], tuple[int, str]] = {
 
 
 TYPES = {"about:blank", *(f"{PREFIX}{name}" for _, name in _DOMAIN.values())}
-"""All that ``type`` can be: without one of ours, the status says it all."""
+"""All values of ``type``. ``about:blank`` means that the status is the whole meaning (RFC 9457 §4.2.1)."""
 
 
 def status_of(error: type[BelongingsError]) -> tuple[int, str]:
-    """The status of an error, and the name of its type."""
+    """The status of an error, and the name of its problem type."""
     return next(_DOMAIN[kind] for kind in error.__mro__ if kind in _DOMAIN)
 
 
 def problem_example(status: int, name: str) -> dict[str, Any]:
-    """A problem of this type, as documentation shows it."""
+    """An example of a problem of this type, for OpenAPI."""
     error = next((kind for kind, known in _DOMAIN.items() if known == (status, name)), None)
     invalid = {"errors": [{"loc": ["body", "title"], "msg": "Field required", "type": "missing"}]}
     return {
@@ -79,7 +79,7 @@ def problem_example(status: int, name: str) -> dict[str, Any]:
 
 
 class InvalidPart(BaseModel):
-    """One thing that is wrong with a request."""
+    """One error in a request."""
 
     loc: list[str | int]
     msg: str
@@ -87,32 +87,32 @@ class InvalidPart(BaseModel):
 
 
 class Problem(BaseModel):
-    """What went wrong (RFC 9457). It never repeats a value that was sent."""
+    """An error (RFC 9457). It never contains values that the client sent."""
 
     type: Annotated[str, WithJsonSchema({"type": "string", "enum": sorted(TYPES)})]
     title: str
     status: int
     detail: str
     request_id: Annotated[
-        str, Field(description="The `X-Request-ID` of this answer; by it the operator finds the log.")
+        str, Field(description="The `X-Request-ID` of this response; the operator can find it in the log.")
     ]
 
 
 class InvalidRequest(Problem):
-    """What is wrong with the request, part by part."""
+    """A request that is not valid, with all errors in it."""
 
     errors: list[InvalidPart]
 
 
 def add_problem_handlers(app: FastAPI) -> None:
-    """Answer every error that was foreseen with a problem; ``EveryRequest`` answers the others."""
+    """Add exception handlers that respond with problems. For other exceptions, see ``internal_server_error``."""
     app.add_exception_handler(BelongingsError, _domain_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http_error)
 
 
 def problem(status: int, detail: str, type: str | None = None, headers: Any = None, **more: Any) -> Response:
-    """The answer to this request with a problem in it; without a ``type`` of its own, the status says it all."""
+    """A response with a problem; its type is ``about:blank`` unless one is given."""
     content = {
         "type": f"{PREFIX}{type}" if type else "about:blank",
         "title": _title(status),
@@ -130,7 +130,7 @@ def _title(status: int) -> str:
 
 
 def invalid(errors: list[dict[str, Any]]) -> Response:
-    """The 422 for a request with these parts wrong."""
+    """The 422 for a request with these errors."""
     return problem(422, _INVALID, "invalid-request", errors=errors)
 
 
@@ -139,33 +139,33 @@ async def _domain_error(request: Request, error: Exception) -> Response:
     if isinstance(error, InvalidValue):
         return invalid([_invalid_part(error)])
     if isinstance(error, BatchRejected):
-        return invalid([_invalid_part(each, place) for place, each in error.errors.items()])
+        return invalid([_invalid_part(each, index) for index, each in error.errors.items()])
     status, type = status_of(error.__class__)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%s: %s", error, getattr(error, "reason", type))
     if isinstance(error, IdempotencyKeyReused):
         part = {"loc": ["header", "Idempotency-Key"], "msg": str(error), "type": "idempotency_key"}
         return problem(status, str(error), type, errors=[part])
-    return problem(status, str(error), type, {"Retry-After": RETRY_AFTER} if status in WORTH_ANOTHER_TRY else None)
+    return problem(status, str(error), type, {"Retry-After": RETRY_AFTER} if status in RETRYABLE else None)
 
 
-def _invalid_part(error: BelongingsError, *place: int) -> dict[str, Any]:
-    """What is wrong with a body, or with the thing at this place in it."""
+def _invalid_part(error: BelongingsError, *index: int) -> dict[str, Any]:
+    """The entry in ``errors`` for an error in the body, or in the element of it with this index."""
     if isinstance(error, InvalidValue):
-        return {"loc": ["body", *place, error.field], "msg": error.reason, "type": "value_error"}
-    return {"loc": ["body", *place, "owner_id"], "msg": str(error), "type": "user_not_found"}
+        return {"loc": ["body", *index, error.field], "msg": error.reason, "type": "value_error"}
+    return {"loc": ["body", *index, "owner_id"], "msg": str(error), "type": "user_not_found"}
 
 
 async def _invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     parts = list(_parts(error.errors()))
-    if isinstance(error.body, bytes):  # which FastAPI leaves as it came if it is not announced as JSON
-        parts = [_NO_JSON if part["loc"] == ("body",) else part for part in parts]
+    if isinstance(error.body, bytes):  # FastAPI does not parse it without a JSON media type
+        parts = [_NOT_JSON if part["loc"] == ("body",) else part for part in parts]
     return invalid(parts)
 
 
 def _parts(errors: Sequence[Any]) -> Iterator[dict[str, Any]]:
-    """What is wrong; with a parameter of the query the first thing only, as it may be one thing or another."""
+    """The entries in ``errors``; one for each query parameter, as pydantic has one for each member of a union."""
     seen = set()
     for each in errors:
         loc = each["loc"]
@@ -180,14 +180,14 @@ def _parts(errors: Sequence[Any]) -> Iterator[dict[str, Any]]:
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
-    if error.status_code == 405 and request.method == "OPTIONS":  # for which no route has to be declared
+    if error.status_code == 405 and request.method == "OPTIONS":  # no route declares it
         return Response(status_code=204, headers=headers)
     return problem(error.status_code, error.detail, headers=headers)
 
 
 def _allowed(request: Request) -> str:
-    """All methods of this path; the router names those of the first route only."""
+    """The ``Allow`` header for this path; Starlette has only the methods of the first route that matches."""
     routes = iter_route_contexts(request.app.routes)
     partial = [route.methods or () for route in routes if route.matches(request.scope)[0] is Match.PARTIAL]
-    methods = {method for some in partial for method in some} or {"GET"}  # a folder of files
+    methods = {method for some in partial for method in some} or {"GET"}  # static files
     return ", ".join(sorted(methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())))

@@ -1,1 +1,1 @@
-"""What stands between the server and the routes."""
+"""ASGI middleware: it wraps every request, before routing."""

@@ -1,45 +1,45 @@
-"""What web pages may do through their visitors' browsers, which reach services that the pages' own servers cannot."""
+"""Protection against cross-site requests and DNS rebinding, by ``Host``, ``Origin`` and ``Sec-Fetch-Site``."""
 
 import re
 from collections.abc import Collection
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
+from starlette._utils import get_route_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from entrypoints.api.http.problems import problem
-from entrypoints.api.middleware.request_limits import path_within
 
 WRONG_HOST = "This host name is not served here; the operator can add it to BELONGINGS_HOSTS"
 CROSS_ORIGIN = "Sent for a page of another origin; the operator can allow it in BELONGINGS_CORS_ORIGINS"
 
 _SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
 _HOST = re.compile(r"(?:\[(?P<ipv6>[^]]*)]|(?P<name>[^:]*?)\.?)(?::[0-9]*)?")
-_REMEMBERED = 64
-"""Hosts whose verdict is kept. The list of a working service is short; what others send must not fill the memory."""
+_HOST_CACHE_SIZE = 64
+"""How many host names have a cached result. A service has few; the bound keeps attackers from filling the memory."""
 
 
 class BrowserGuardMiddleware:
-    """Refuses what a page of another origin sends, and host names that may have been pointed here to hide it.
+    """Refuses unknown host names, and unsafe requests from pages of other origins.
 
-    A page of ``evil.example`` can have its own name resolve to 127.0.0.1 (DNS rebinding): to the browser, this service
-    is then the page's own server. Its requests still name ``evil.example`` in ``Host``, so only known names are served.
-    An IP address in ``Host`` was in the URL too and cannot be rebound. ``/health/`` reveals and changes nothing;
-    load balancers call it by any name.
+    A page of ``evil.example`` can make its own name resolve to 127.0.0.1 (DNS rebinding). The browser then takes this
+    service for the page's own server. ``Host`` still contains ``evil.example``, so only known names are served. An IP
+    address in ``Host`` comes from the URL and cannot be rebound. ``/health/`` is served under any name: load balancers
+    use any, and it reveals and changes nothing.
 
-    Without rebinding, browsers keep other origins from reading answers, but send their requests all the same. Unsafe
-    methods are therefore refused unless ``Sec-Fetch-Site`` or, from browsers that do not send it, ``Origin`` shows that
-    the page is ours. Clients that are no browsers send neither, and are served.
+    Without rebinding, the browser keeps pages of other origins from reading responses, but still sends their requests.
+    Unsafe methods are therefore refused unless ``Sec-Fetch-Site`` (or ``Origin``, for browsers without it) shows that
+    the page has our origin. Other clients send neither header, and are served.
 
-    :param hosts: names to serve beside ``localhost``, in lower case; ``*`` for all.
-    :param origins: origins whose pages may send anything; ``*`` for all.
+    :param hosts: host names to serve besides ``localhost``, in lower case; ``*`` for all.
+    :param origins: origins whose pages may send unsafe requests; ``*`` for all.
     """
 
     def __init__(self, app: ASGIApp, *, hosts: Collection[str], origins: Collection[str]) -> None:
         self._app = app
         self._names = {"localhost", *(name.removesuffix(".") for name in hosts)}
         self._origins = {origin.encode() for origin in origins}
-        self._serves_host = lru_cache(_REMEMBERED)(self._is_served)
+        self._serves_host = lru_cache(_HOST_CACHE_SIZE)(self._is_served)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = self._refusal(scope) if scope["type"] == "http" else None
@@ -57,7 +57,7 @@ class BrowserGuardMiddleware:
                 origin = value
             elif name == b"sec-fetch-site":
                 site = value
-        if host and not self._serves_host(host) and not path_within(scope).startswith("/health/"):
+        if host and not self._serves_host(host) and not get_route_path(scope).startswith("/health/"):
             return 421, WRONG_HOST
         if scope["method"] not in _SAFE_METHODS and self._is_cross_origin(host, origin, site):
             return 403, CROSS_ORIGIN
@@ -67,7 +67,7 @@ class BrowserGuardMiddleware:
         if b"*" in self._origins or origin in self._origins:
             return False
         if site is not None:
-            return site not in (b"same-origin", b"none")  # none: typed, or from a bookmark
+            return site not in (b"same-origin", b"none")  # none: typed by the user, or a bookmark
         return origin is not None and origin.partition(b"://")[2].lower() != (host or b"").lower()
 
     def _is_served(self, host: bytes) -> bool:

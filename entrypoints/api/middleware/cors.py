@@ -1,4 +1,4 @@
-"""Which pages may call the service from a browser (CORS, in the WHATWG's Fetch standard)."""
+"""Cross-origin resource sharing (CORS): which web pages may call the API from a browser."""
 
 from collections.abc import Collection
 
@@ -10,8 +10,8 @@ from starlette.types import ASGIApp
 from entrypoints.api.http.problems import problem
 
 _METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE")
-_TAKEN = ("Idempotency-Key", "If-Match", "If-None-Match", "Prefer", "X-Request-ID")
-_SHOWN = (
+_REQUEST_HEADERS = ("Idempotency-Key", "If-Match", "If-None-Match", "Prefer", "X-Request-ID")
+_RESPONSE_HEADERS = (
     "ETag",
     "Link",
     "Location",
@@ -25,13 +25,13 @@ _SHOWN = (
 
 
 class CorsMiddleware(CORSMiddleware):
-    """Lets the pages of these origins send what the API takes, and read what it answers.
+    """Starlette's ``CORSMiddleware`` with the methods and headers of this API; it refuses preflights with a problem.
 
-    Without cookies or any other credentials: the API has none. What is refused is refused with a problem.
+    Credentials are not allowed: the API uses no cookies.
     """
 
     def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
-        super().__init__(app, origins, _METHODS, _TAKEN, expose_headers=_SHOWN)
+        super().__init__(app, origins, _METHODS, _REQUEST_HEADERS, expose_headers=_RESPONSE_HEADERS)
 
     def preflight_response(self, request_headers: Headers) -> Response:
         response = super().preflight_response(request_headers)

@@ -1,10 +1,10 @@
-"""HEAD for whatever has GET, as RFC 9110 §9.1 asks of every server and FastAPI does not by itself."""
+"""HEAD for every route with GET. RFC 9110 §9.1 requires it; FastAPI does not add it."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class HeadMiddleware:
-    """Answers HEAD as GET is answered, without the content (RFC 9110 §9.3.2)."""
+    """Answers HEAD like GET, without the content (RFC 9110 §9.3.2)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -14,10 +14,10 @@ class HeadMiddleware:
             await self._app(scope, receive, send)
             return
 
-        routed = {**scope, "method": "GET"}
+        get_scope = {**scope, "method": "GET"}
 
         async def send_head(message: Message) -> None:
-            scope.update(routed, method="HEAD")  # whoever asked may want to know the route
+            scope.update(get_scope, method="HEAD")  # outer middleware may read the matched route
             await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
-        await self._app(routed, receive, send_head)
+        await self._app(get_scope, receive, send_head)

@@ -1,4 +1,4 @@
-"""What every request gets, whoever answers it: an id, a line in the log, and an answer even where something broke."""
+"""Request ids, common response headers and the access log, for every request."""
 
 import logging
 import re
@@ -11,23 +11,23 @@ from urllib.parse import quote
 from fastapi import Request
 from fastapi.routing import iter_route_contexts
 from fastapi.staticfiles import StaticFiles
+from starlette._utils import get_route_path
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from entrypoints.api.http.problems import problem
 from entrypoints.api.middleware.cors import CorsMiddleware
-from entrypoints.api.middleware.request_limits import path_within
 from entrypoints.logging import Access, AccessLog, request_id
 
-NOTHING_KNOWN = "-"
-"""The route of a request that was refused before it looked for one, or found none."""
+UNKNOWN = "-"
+"""The route of a request that matched none or was refused before routing."""
 
 _ASCII = bytes(range(128))
-_GIVEN = re.compile(rb"[A-Za-z0-9._~:/+=-]{1,128}")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:/+=-]{1,128}")
 _METHODS = frozenset(("GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "OPTIONS", "TRACE", "CONNECT"))
 _WITHOUT_CONTENT = frozenset(("GET", "HEAD", "DELETE"))
-_QUICK = 0.01
-"""Seconds: before that a server has hardly heard that somebody has gone, and to ask costs 5 µs."""
+_CHECK_DISCONNECT_AFTER = 0.01
+"""Seconds. Few clients disconnect sooner, and a check costs 5 µs."""
 
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 _NO_STORE = ((b"cache-control", b"no-store"),)
@@ -36,14 +36,16 @@ logger = logging.getLogger("belongings")
 
 
 class RequestContextMiddleware:
-    """To stand before all other middlewares, so that what they answer gets the same.
+    """Adds an id and common headers to every response, and calls the observers when a request has ended.
 
-    Answers are not to be stored by anybody, as they hold personal data; only the assets of ``/docs`` are.
+    It must be the outermost middleware, so that it covers what the others answer.
 
-    An exception that no handler has caught is logged here, and goes on to Starlette's ``ServerErrorMiddleware``, whose
-    answer is ``internal_error`` or the application's own.
+    Responses are not to be stored, as they hold personal data; only the assets of ``/docs`` may be.
 
-    :param observers: called with how each request ended.
+    It logs an exception without a handler and raises it again. Starlette's ``ServerErrorMiddleware`` then calls
+    ``internal_server_error``, or the application's own handler for ``Exception``.
+
+    :param observers: called with an ``Access`` for each request.
     """
 
     def __init__(self, app: ASGIApp, *observers: AccessLog) -> None:
@@ -54,96 +56,98 @@ class RequestContextMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if not scope["query_string"].isascii():  # as it would be if the client had encoded it (RFC 3987 §3.1)
+        if not scope["query_string"].isascii():  # percent-encode it, as the client should have (RFC 3987 §3.1)
             scope["query_string"] = quote(scope["query_string"], safe=_ASCII).encode()
-        begun = perf_counter()
-        id = _given_id(scope) or new_id()
+        started = perf_counter()
+        id = _client_request_id(scope) or new_request_id()
         request_id.set(id)
         status: int | None = None
-        left = False
-        read = scope["method"] in _WITHOUT_CONTENT
+        disconnected = False
+        body_received = scope["method"] in _WITHOUT_CONTENT
 
-        async def receive_on() -> Message:
-            nonlocal left, read
+        async def observed_receive() -> Message:
+            nonlocal disconnected, body_received
             message = await receive()
-            left = left or (status is None and message["type"] == "http.disconnect")
-            read = not message.get("more_body", False)
+            disconnected = disconnected or (status is None and message["type"] == "http.disconnect")
+            body_received = not message.get("more_body", False)
             return message
 
-        async def send_on(message: Message) -> None:
-            nonlocal status, left
+        async def observed_send(message: Message) -> None:
+            nonlocal status, disconnected
             if message["type"] != "http.response.start":
                 await send(message)
                 return
             status = message["status"]
             public = type(scope.get("endpoint")) is StaticFiles
-            await send({**message, "headers": [*message["headers"], *headers_for(id, public=public)]})
-            if read and not left and perf_counter() - begun > _QUICK:
-                left = _has_left(receive)
+            await send({**message, "headers": [*message["headers"], *common_headers(id, public=public)]})
+            if body_received and not disconnected and perf_counter() - started > _CHECK_DISCONNECT_AFTER:
+                disconnected = _is_disconnected(receive)
 
         try:
-            await self._app(scope, receive_on, send_on)
+            await self._app(scope, observed_receive, observed_send)
         except Exception as error:
             logger.error("unexpected error", exc_info=error)
             status = status or 500
             raise
         finally:
-            seconds = perf_counter() - begun
+            seconds = perf_counter() - started
             method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-            client = scope.get("client") or (NOTHING_KNOWN,)
-            access = Access(id, method, _template(scope), status, left or status is None, seconds, client[0])
+            client = scope.get("client") or (UNKNOWN,)
+            aborted = disconnected or status is None
+            access = Access(id, method, _route_template(scope), status, aborted, seconds, client[0])
             for observe in self._observers:
                 observe(access)
 
 
-async def internal_error(_request: Request, _error: Exception, *, origins: Collection[str]) -> Any:
-    """The answer to a request that ended with an exception that no handler has caught.
+async def internal_server_error(_request: Request, _error: Exception, *, origins: Collection[str]) -> Any:
+    """The response to a request that raised an exception without a handler.
 
-    It is sent past all middleware, and so gets here what they would have added.
+    It does not pass through the middleware, so their headers are added here.
     """
     response = problem(500, "Something went wrong on our side; it has been logged")
-    response.raw_headers += headers_for(request_id.get() or NOTHING_KNOWN)
+    response.raw_headers += common_headers(request_id.get() or UNKNOWN)
     return CorsMiddleware(response, origins) if origins else response
 
 
-def new_id() -> str:
-    """An id that no other request has."""
+def new_request_id() -> str:
+    """A random request id."""
     return f"{getrandbits(96):024x}"
 
 
-def headers_for(id: str, *, public: bool = False) -> list[tuple[bytes, bytes]]:
-    """What the head of every answer has.
+def common_headers(id: str, *, public: bool = False) -> list[tuple[bytes, bytes]]:
+    """The headers that every response has.
 
-    :param public: whether anybody may keep it.
+    :param public: whether caches may store the response.
     """
     return [(b"x-request-id", id.encode()), _NO_SNIFFING, *(() if public else _NO_STORE)]
 
 
-def _given_id(scope: Scope) -> str | None:
+def _client_request_id(scope: Scope) -> str | None:
+    """The ``X-Request-ID`` of the client, if it is valid."""
     for name, value in scope["headers"]:
         if name == b"x-request-id":
-            return value.decode() if _GIVEN.fullmatch(value) else None
+            return value.decode() if _REQUEST_ID.fullmatch(value) else None
     return None
 
 
-def _has_left(receive: Receive) -> bool:
-    """Whether the client has gone away, where there is nothing more to hear from it than that; it is not waited for.
+def _is_disconnected(receive: Receive) -> bool:
+    """Whether the server already knows that the client has disconnected. The body must have been received.
 
-    After the head of the answer only: a server that is asked before may tell a client to send on.
+    Call it only once the response has started: before that, ``receive`` may make the server send ``100 Continue``.
     """
-    asking = receive().__await__()
+    receiving = receive().__await__()
     try:
-        next(asking)
-    except StopIteration as heard:
-        return bool(heard.value["type"] == "http.disconnect")
-    asking.close()
+        next(receiving)
+    except StopIteration as received:
+        return bool(received.value["type"] == "http.disconnect")
+    receiving.close()
     return False
 
 
-def _template(scope: Scope) -> str:
-    """The path as the route has it, with names in the place of ids."""
-    if "route_template" not in scope and "endpoint" in scope:  # it was not the table of routes that found the route
-        endpoint, path = scope["endpoint"], path_within(scope)
+def _route_template(scope: Scope) -> str:
+    """The path template of the matched route, such as ``/items/{item_id}``."""
+    if "route_template" not in scope and "endpoint" in scope:  # FastAPI matched the route, not the route table
+        endpoint, path = scope["endpoint"], get_route_path(scope)
         for route in iter_route_contexts(scope["app"].routes):
             if isinstance(route.original_route, Mount):
                 found = route.original_route.app is endpoint
@@ -151,4 +155,4 @@ def _template(scope: Scope) -> str:
                 found = route.endpoint is endpoint and route.path_regex.match(path)
             if found:
                 return str(route.path)
-    return str(scope.get("route_template", NOTHING_KNOWN))
+    return str(scope.get("route_template", UNKNOWN))
