@@ -89,7 +89,7 @@ def create_app(container: Container | None = None) -> FastAPI:
     observers = [access_log(settings)]
     app.state.metrics = Metrics() if settings.metrics else None
     if app.state.metrics:
-        app.add_route("/metrics", app.state.metrics.answer, include_in_schema=False)
+        app.add_route("/metrics", app.state.metrics.respond, include_in_schema=False)
         observers.append(app.state.metrics.count)
     if container.sign_up_limiter():
         app.add_middleware(RateLimitHeadersMiddleware)
@@ -155,5 +155,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             logger.warning("not ready: %s", getattr(error, "reason", error))
         await open.enter_async_context(purging(store, thread_pools.writing))
         if app.state.metrics:
-            await open.enter_async_context(app.state.metrics.watching(store, thread_pools))
+            await open.enter_async_context(app.state.metrics.collecting(store, thread_pools))
         yield

@@ -1,7 +1,6 @@
-"""What endpoints depend on: ``uow: UnitOfWorkDep`` and the like.
+"""FastAPI dependencies of the endpoints, such as ``uow: UnitOfWorkDep``. ``app.dependency_overrides`` replaces them.
 
-They are declared as FastAPI's documentation teaches, and ``app.dependency_overrides`` replaces them. Those that need
-no I/O are ``async def``; FastAPI would run them in a thread otherwise.
+They do no I/O and are ``async def``; otherwise, FastAPI would run them in a thread.
 """
 
 from typing import Annotated
@@ -18,15 +17,15 @@ UserId = Annotated[schemas.Id, Path(description="The id of a user.")]
 
 
 async def container(request: Request) -> Container:
-    """The dependency-injection container that the application runs on."""
-    found: Container = request.app.state.container
-    return found
+    """The dependency-injection container of the application."""
+    container: Container = request.app.state.container
+    return container
 
 
 async def unit_of_work(request: Request) -> UnitOfWork:
     """A unit of work for this request."""
-    made: UnitOfWork = request.app.state.container.unit_of_work()
-    return made
+    uow: UnitOfWork = request.app.state.container.unit_of_work()
+    return uow
 
 
 async def password_hasher(request: Request) -> PasswordHasher:
@@ -37,8 +36,8 @@ async def password_hasher(request: Request) -> PasswordHasher:
 
 async def settings(request: Request) -> Settings:
     """The settings of the application."""
-    found: Settings = request.app.state.container.settings()
-    return found
+    settings: Settings = request.app.state.container.settings()
+    return settings
 
 
 ContainerDep = Annotated[Container, Depends(container)]

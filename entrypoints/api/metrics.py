@@ -1,7 +1,7 @@
-"""What Prometheus is told at ``/metrics``.
+"""Metrics for Prometheus, at ``/metrics``.
 
-With several workers whichever is asked answers for all: each keeps its figures in files of a folder that they share
-(prometheus_client's multiprocess mode). ``PROMETHEUS_MULTIPROC_DIR`` must name it before this module is loaded.
+With several workers, any of them answers for all: each stores its metrics in files in a shared folder
+(prometheus_client's multiprocess mode). ``PROMETHEUS_MULTIPROC_DIR`` must name it before this module is imported.
 """
 
 import os
@@ -22,91 +22,91 @@ from entrypoints.logging import Access
 from service_layer.ports import Store
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_PAUSE = 1.0
-"""Seconds after which a worker says anew, for whichever other one is asked, what is in use in it."""
+_UPDATE_INTERVAL = 1.0
+"""Seconds between updates of the gauges of a worker, when other workers answer for it."""
 
 
 class Metrics:
-    """The figures of one application."""
+    """The metrics of one application."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no types
         self._folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-        self._own = own = CollectorRegistry()
+        self._registry = registry = CollectorRegistry()
         self._durations = Histogram(
             "belongings_request_duration_seconds",
-            "Seconds from the head of a request to the end of its answer.",
+            "Seconds from the head of a request to the end of its response.",
             ("method", "route", "status"),
             buckets=_BUCKETS,
-            registry=own,
+            registry=registry,
         )
-        self._in_use = _gauge("belongings_connections_in_use", "Connections to the database in use.", "pool", own)
-        self._wanted = _gauge("belongings_connections_waiting", "Threads that wait for a connection.", "pool", own)
-        self._busy = _gauge("belongings_threads_busy", "Threads at work.", "pool", own)
-        self._queued = _gauge("belongings_threads_waiting", "Requests that wait for a thread.", "pool", own)
-        self._dropped = Counter(
-            "belongings_log_lines_dropped", "Lines of the log that were not read in time.", registry=own
+        self._connections_in_use = _gauge("belongings_connections_in_use", "Database connections in use.", registry)
+        self._connections_waiting = _gauge(
+            "belongings_connections_waiting", "Threads that wait for a connection.", registry
         )
+        self._threads_busy = _gauge("belongings_threads_busy", "Threads that run a job.", registry)
+        self._threads_waiting = _gauge("belongings_threads_waiting", "Requests that wait for a thread.", registry)
+        self._dropped = Counter("belongings_log_lines_dropped", "Log lines that were dropped.", registry=registry)
         self._dropped_before = dropped_lines()
-        self._dropping = Lock()
-        self._known: dict[tuple[str, str, int | str | None], Callable[[float], None]] = {}
-        self._look: Callable[[], None] = lambda: None
+        self._lock = Lock()
+        self._observers: dict[tuple[str, str, int | str | None], Callable[[float], None]] = {}
+        self._update: Callable[[], None] = lambda: None
 
     def count(self, access: Access) -> None:
         """Count a request."""
         labels = (access.method, access.route, "aborted" if access.aborted else access.status)
-        observe = self._known.get(labels)
+        observe = self._observers.get(labels)
         if observe is None:
-            observe = self._known[labels] = self._durations.labels(*labels).observe
+            observe = self._observers[labels] = self._durations.labels(*labels).observe
         observe(access.seconds)
 
     @asynccontextmanager
-    async def watching(self, store: Store, thread_pools: ThreadPools) -> AsyncIterator[None]:
-        """Look at what is in use whenever somebody asks."""
+    async def collecting(self, store: Store, thread_pools: ThreadPools) -> AsyncIterator[None]:
+        """Collect the use of connections and threads for each response, while the block runs."""
 
-        def look() -> None:
+        def update() -> None:
             for pool, use in store.connections.items():
-                self._in_use.labels(pool).set(use.in_use)
-                self._wanted.labels(pool).set(use.waiting)
+                self._connections_in_use.labels(pool).set(use.in_use)
+                self._connections_waiting.labels(pool).set(use.waiting)
             for thread_pool in thread_pools:
-                self._busy.labels(thread_pool.name).set(thread_pool.busy)
-                self._queued.labels(thread_pool.name).set(thread_pool.waiting)
-            with self._dropping:  # two may look at once
+                self._threads_busy.labels(thread_pool.name).set(thread_pool.busy)
+                self._threads_waiting.labels(thread_pool.name).set(thread_pool.waiting)
+            with self._lock:
                 dropped = dropped_lines()
                 self._dropped.inc(dropped - self._dropped_before)
                 self._dropped_before = dropped
 
-        async def keep_looking() -> None:
+        async def update_periodically() -> None:
             while True:
-                look()
-                await sleep(_PAUSE)
+                update()
+                await sleep(_UPDATE_INTERVAL)
 
-        self._look = look
-        task = create_task(keep_looking()) if self._folder else None
+        self._update = update
+        task = create_task(update_periodically()) if self._folder else None
         try:
             yield
         finally:
             if task:
                 task.cancel()
 
-    def answer(self, request: Request) -> Response:
-        """All of it, in the format that is asked for. It takes a thread of its own."""
-        self._look()
-        registry = self._own
+    def respond(self, request: Request) -> Response:
+        """All metrics, in the format that the client accepts. Starlette runs this in a thread."""
+        self._update()
+        registry = self._registry
         if self._folder:
-            _forget_the_dead(Path(self._folder))
+            _remove_gauges_of_dead_processes(Path(self._folder))
             registry = CollectorRegistry()
             MultiProcessCollector(registry, self._folder)  # type: ignore[no-untyped-call]  # it has no types
         encode, media_type = choose_encoder(request.headers.get("Accept", ""))
         return Response(encode(registry), headers={"Content-Type": media_type})
 
 
-def _gauge(name: str, meaning: str, label: str, registry: CollectorRegistry) -> Gauge:
-    return Gauge(name, meaning, (label,), registry=registry, multiprocess_mode="livesum")
+def _gauge(name: str, documentation: str, registry: CollectorRegistry) -> Gauge:
+    return Gauge(name, documentation, ("pool",), registry=registry, multiprocess_mode="livesum")
 
 
-def _forget_the_dead(folder: Path) -> None:
-    """What a worker had in use when it was killed is not in use any more; what it counted still counts."""
+def _remove_gauges_of_dead_processes(folder: Path) -> None:
+    """Remove the gauges of workers that were killed. Their counters and histograms stay."""
     for file in folder.glob("gauge_livesum_*.db"):
         process = int(file.stem.rpartition("_")[2])
         try:

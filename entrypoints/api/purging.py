@@ -1,4 +1,4 @@
-"""Deleting, in the background, what was removed and only hidden."""
+"""Background deletion of rows that are marked as removed."""
 
 import logging
 from asyncio import create_task, sleep
@@ -12,15 +12,15 @@ from service_layer.ports import Store
 logger = logging.getLogger("belongings")
 
 _PAUSE = 0.02
-"""Seconds between two steps, for whoever does not wait in the lane: checkpoints, other processes, reads."""
+"""Seconds between two batches, so that checkpoints, other processes and reads get their turn."""
 
-_LOOK_AFTER = 5.0
-"""Seconds without anything to do, or with a database that is away, until the next look."""
+_POLL_INTERVAL = 5.0
+"""Seconds until the next attempt when there was nothing to delete or the database was unavailable."""
 
 
 @asynccontextmanager
 async def purging(store: Store, thread_pool: ThreadPool) -> AsyncIterator[None]:
-    """Purge the store while the block runs, step by step in the lane, where each takes its turn."""
+    """Purge the store while the block runs. Each batch is a job in the thread pool, so that requests run in between."""
     task = create_task(_purge(store, thread_pool))
     try:
         yield
@@ -31,11 +31,11 @@ async def purging(store: Store, thread_pool: ThreadPool) -> AsyncIterator[None]:
 async def _purge(store: Store, thread_pool: ThreadPool) -> None:
     more = False
     while True:
-        await sleep(_PAUSE if more else _LOOK_AFTER)
+        await sleep(_PAUSE if more else _POLL_INTERVAL)
         more = False
         try:
             more = await thread_pool.run(store.purge)
         except BelongingsError:
-            pass  # /health/ready says what is wrong
+            pass  # /health/ready reports it
         except Exception as error:
-            logger.error("purging failed, and is tried again", exc_info=error)
+            logger.error("purging failed, will retry", exc_info=error)

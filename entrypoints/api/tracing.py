@@ -1,6 +1,6 @@
-"""Traces for OpenTelemetry, by FastAPI's own support for it.
+"""Tracing with OpenTelemetry, by FastAPI's own support for it.
 
-Where they go is said by OpenTelemetry's own variables, such as ``OTEL_EXPORTER_OTLP_ENDPOINT``.
+OpenTelemetry's variables, such as ``OTEL_EXPORTER_OTLP_ENDPOINT``, configure where spans are sent.
 """
 
 import os
@@ -11,16 +11,16 @@ from entrypoints.settings import Settings
 
 
 def telemetry(settings: Settings) -> TelemetryConfig:
-    """One span for each request, and nothing else: FastAPI's records of errors would repeat what they say."""
-    kept: TelemetryConfig = {"tracing": settings.tracing, "metrics": False, "logs": False, "operation_spans": False}
+    """FastAPI's configuration for one span per request and nothing else: its logs of errors would contain secrets."""
+    config: TelemetryConfig = {"tracing": settings.tracing, "metrics": False, "logs": False, "operation_spans": False}
     if not settings.tracing:
-        return kept | {"auto_configure": False}
+        return config | {"auto_configure": False}
     from opentelemetry.context import Context
     from opentelemetry.sdk.resources import SERVICE_NAME, Resource
     from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
 
-    class WithoutQuery(SpanProcessor):
-        """Takes what a client looked for out of its span: FastAPI puts the whole query there."""
+    class RedactQuery(SpanProcessor):
+        """Removes the query, which may contain personal data, from spans."""
 
         def on_start(self, span: Span, parent_context: Context | None = None) -> None:
             if "url.query" in (span.attributes or ()):
@@ -28,5 +28,5 @@ def telemetry(settings: Settings) -> TelemetryConfig:
 
     name = os.environ.get("OTEL_SERVICE_NAME", "belongings")
     provider = TracerProvider(resource=Resource.create({SERVICE_NAME: name}), shutdown_on_exit=False)
-    provider.add_span_processor(WithoutQuery())
-    return kept | {"auto_configure": True, "tracer_provider": provider}
+    provider.add_span_processor(RedactQuery())
+    return config | {"auto_configure": True, "tracer_provider": provider}

@@ -27,7 +27,7 @@ async def until_purged(container: SqlContainer) -> None:
 
 @pytest.fixture(autouse=True)
 def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(purging, "_LOOK_AFTER", 0.01)
+    monkeypatch.setattr(purging, "_POLL_INTERVAL", 0.01)
 
 
 @pytest.mark.parametrize("container", SQL, indirect=True)

@@ -15,7 +15,7 @@ from tests.faults.conftest import Figure
 
 @pytest.fixture(autouse=True)
 def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(purging, "_LOOK_AFTER", 0.1)
+    monkeypatch.setattr(purging, "_POLL_INTERVAL", 0.1)
 
 
 @pytest.mark.parametrize("container", ["sqlite"], indirect=True)

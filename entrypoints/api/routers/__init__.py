@@ -1,1 +1,1 @@
-"""One module for each resource."""
+"""The routers, one for each resource."""

@@ -1,4 +1,4 @@
-"""``/health/``"""
+"""The router of ``/health/``: liveness and readiness."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -12,12 +12,12 @@ router = APIRouter(prefix="/health", tags=["health"], route_class=PooledRoute)
 
 @router.get("/live", response_model=schemas.Health)
 async def live() -> Response:
-    """Whether the process answers at all."""
+    """Whether the process is running."""
     return json_response({"status": "ok"})
 
 
 @router.get("/ready", response_model=schemas.Health)
 async def ready(container: ContainerDep, request: Request) -> Response:
-    """Whether requests can be served; if not, the 503 says why. Answers within a second."""
+    """Whether requests can be served. If not, the 503 says why. Responds within a second."""
     await request.app.state.thread_pools.checking.run(container.store().check)
     return json_response({"status": "ok"})

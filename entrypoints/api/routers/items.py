@@ -1,4 +1,4 @@
-"""``/items/``"""
+"""The router of ``/items/``."""
 
 from typing import Annotated
 
@@ -27,7 +27,7 @@ _PROBLEMS = problems(ItemNotFound, StaleVersion)
 
 @router.post("/", response_model=schemas.Item, responses=created("item") | problems(UserNotFound))
 def create_item(body: schemas.ItemCreate, uow: UnitOfWorkDep, idempotent: IdempotencyDep, request: Request) -> Response:
-    """Create an item, with an owner or without."""
+    """Create an item, with or without an owner."""
     fields = body.model_dump()
     return created_response(items.create_item(uow, **fields, idempotency=idempotent(fields)), "/items/", request)
 
@@ -38,22 +38,22 @@ def create_items(
     uow: UnitOfWorkDep,
     idempotent: IdempotencyDep,
 ) -> Response:
-    """Create up to 1,000 items, all or none. A 422 names those that are refused by their place, from 0."""
+    """Create up to 1,000 items, all or none. A 422 names the invalid ones by their index, from 0."""
     fields = [each.fields() for each in body]
     return json_response(items.create_items(uow, fields, idempotency=idempotent(fields)))
 
 
-class _OnlyPost:
-    """Refuses all other methods, which would be taken for those of an item with the id ``batch``."""
+class _BatchMethodNotAllowed:
+    """Refuses methods other than POST. Without it, they would match an item with the id ``batch``."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         allow = {"Allow": "OPTIONS, POST"}
         is_options = scope["method"] == "OPTIONS"
-        answer = Response(None, 204, allow) if is_options else problem(405, "Method Not Allowed", headers=allow)
-        await answer(scope, receive, send)
+        response = Response(None, 204, allow) if is_options else problem(405, "Method Not Allowed", headers=allow)
+        await response(scope, receive, send)
 
 
-router.add_route("/items/batch", _OnlyPost(), include_in_schema=False)  # type: ignore[arg-type]  # an ASGI application may be one
+router.add_route("/items/batch", _BatchMethodNotAllowed(), include_in_schema=False)  # type: ignore[arg-type]  # ASGI applications are allowed
 
 
 @router.get("/", response_model=list[schemas.Item], responses=PAGE, dependencies=[strict_query])

@@ -1,4 +1,4 @@
-"""``/users/``"""
+"""The router of ``/users/``."""
 
 from typing import Annotated
 
@@ -35,7 +35,7 @@ def create_user(
     idempotent: IdempotencyDep,
     request: Request,
 ) -> Response:
-    """Sign up a user. The address must be new: 400 `Email already registered` otherwise."""
+    """Sign up a user. If the address is taken: 400 `Email already registered`."""
     limit_hashing()
     fields, least = body.model_dump(), settings.password_min_length
     idempotency = idempotent({"email": body.email})
@@ -47,7 +47,7 @@ def create_user(
 def list_users(
     query: Annotated[UserQuery, Query()], uow: UnitOfWorkDep, prefer: PreferDep, request: Request
 ) -> Response:
-    """List users in id order, each with their first items."""
+    """List users by id, each with their first items."""
     page = users.list_users(uow, query.page(), query.filter(), counted=prefer.count)
     return page_response(page, query, request)
 
@@ -69,7 +69,7 @@ def update_user(
     limit_hashing: HashingLimitDep,
     _: ResponseRoomDep,
 ) -> Response:
-    """Change the given fields of a user. A new address must not be anybody else's."""
+    """Change the given fields of a user. If the new address is taken: 400 `Email already registered`."""
     changes, least = body.changes(), settings.password_min_length
     if "password" in changes:
         limit_hashing()
@@ -89,7 +89,7 @@ def delete_user(user_id: UserId, uow: UnitOfWorkDep, conditions: ConditionsDep) 
 def create_user_item(
     user_id: UserId, body: schemas.UserItemCreate, uow: UnitOfWorkDep, idempotent: IdempotencyDep, request: Request
 ) -> Response:
-    """Create an item for this user."""
+    """Create an item for a user."""
     fields = body.model_dump()
     item = items.create_item(uow, owner_id=user_id, **fields, idempotency=idempotent(fields))
     return created_response(item, "/items/", request)
@@ -104,6 +104,6 @@ def create_user_item(
 def list_user_items(
     user_id: UserId, query: Annotated[PageQuery, Query()], uow: UnitOfWorkDep, prefer: PreferDep, request: Request
 ) -> Response:
-    """List this user's items in id order."""
+    """List the items of a user by id."""
     page = items.list_user_items(uow, user_id, query.page(), counted=prefer.count)
     return page_response(page, query, request)

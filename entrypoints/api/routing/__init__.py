@@ -1,8 +1,7 @@
-"""The fast path: routes whose functions run in bounded thread pools, planned once and found by a table.
+"""The fast path: endpoints run in bounded thread pools, routes are planned once and looked up in a table.
 
-Everything that makes the routers fast is in this package, and nothing else knows how. Without it (with FastAPI's own
-``APIRoute`` as the route class, and no ``RouteTable``) the application answers the same, at about half the speed and
-with FastAPI's threads in place of the pools.
+Everything that makes the routers fast is in this package. Without it (FastAPI's ``APIRoute`` as the route class, and no
+``RouteTable``), the application responds the same at about half the speed, in FastAPI's threads instead of the pools.
 """
 
 from entrypoints.api.routing.pooled_route import PooledRoute

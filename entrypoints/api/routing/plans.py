@@ -1,7 +1,7 @@
-"""Plans: how a route is served without working out anew, for each request, what its functions ask for.
+"""Plans: request handlers for routes whose dependencies are analyzed once, not for each request.
 
-A plan does what FastAPI's ``solve_dependencies`` and request handler do, in the same order and with FastAPI's own
-fields and messages, for the kinds of routes that ``plan`` understands. It refuses all others.
+A plan does the same as FastAPI's ``solve_dependencies`` and request handler, in the same order and with the same fields
+and messages, for the kinds of routes that ``plan`` supports. FastAPI handles all others.
 """
 
 import json
@@ -24,45 +24,48 @@ from starlette.exceptions import HTTPException
 from entrypoints.api.routing.pooled_route import (
     PooledRoute,
     is_synchronous,
-    parameters_that_choose,
+    pool_choosers,
     pool_for,
     run_in_pool,
 )
 
 Plan = Callable[[Request], Awaitable[Response]]
-"""Answers a request whose path parameters are known."""
+"""Responds to a request that the route matches, with its path parameters in the scope."""
 
 _MISSING = {"type": "missing", "loc": ("body",), "msg": "Field required", "input": None}
 
 
 def plan(route: RouteContext) -> Plan | None:
-    """The plan of a route; None where FastAPI is to serve it.
+    """The plan of a route; None if it is not supported, and FastAPI handles it.
 
-    It is understood if its class is ``PooledRoute``, and its endpoint and all dependencies, from whichever level, are
-    plain functions of path parameters, one query model, headers, one JSON body, ``Request``, and each other. A ``def``
-    dependency must not come before an ``async def`` one. The endpoint must be declared to return a ``Response``.
+    A route is supported if its class is ``PooledRoute``, and its endpoint and all dependencies, from any level, are
+    plain functions of path parameters, one query model, headers, one JSON body, ``Request``, and other dependencies. A
+    ``def`` dependency must not come before an ``async def`` one. The endpoint must be annotated to return a
+    ``Response``.
     """
     try:
         return _plan(route)
-    except _NotUnderstood:
+    except _Unsupported:
         return None
 
 
-class _NotUnderstood(Exception):
-    """Something that is left to FastAPI."""
+class _Unsupported(Exception):
+    """The route is left to FastAPI."""
 
 
-def _expect(*conditions: Any) -> None:
+def _require(*conditions: Any) -> None:
     if not all(conditions):
-        raise _NotUnderstood
+        raise _Unsupported
 
 
 @dataclass(frozen=True, slots=True)
 class _Function:
     """The endpoint or a dependency, and where its arguments come from.
 
-    :param headers: with the names that a request may give them, and the arguments if it gives none.
-    :param results: the parameters that take what dependencies returned, each with that one's place in the plan.
+    :param header_names: the names of ``headers`` in a request.
+    :param header_defaults: the arguments for ``headers`` if the request has none of them.
+    :param results: the parameters for results of dependencies, each with the index of that dependency in the plan; the
+        name is None for a dependency whose result is not used.
     """
 
     call: Callable[..., Any]
@@ -76,120 +79,122 @@ class _Function:
     request: str | None
     results: list[tuple[str | None, int]]
 
-    def arguments(self, request: Request, content: Any, given: Iterable[bytes]) -> tuple[dict[str, Any], list[Any]]:
-        """What the request itself gives it, and what is wrong there, in FastAPI's order.
+    def arguments(self, request: Request, content: Any, sent: Iterable[bytes]) -> tuple[dict[str, Any], list[Any]]:
+        """The arguments that come from the request, and the validation errors, in FastAPI's order.
 
-        :param content: of the body, where it has a parameter for it.
-        :param given: the names of the request's headers.
+        :param content: the parsed body; it is not used without a body parameter.
+        :param sent: the names of the request's headers.
         """
         values: dict[str, Any] = {}
         errors: list[Any] = []
         for field in self.path:
-            values[field.name], wrong = field.validate(request.path_params[field.alias], loc=("path", field.alias))
-            errors += wrong
+            values[field.name], invalid = field.validate(request.path_params[field.alias], loc=("path", field.alias))
+            errors += invalid
         if self.query is not None:
-            values[self.query.name], wrong = _query(request, self.query)
-            errors += wrong
-        if self.header_names.isdisjoint(given):
+            values[self.query.name], invalid = _parse_query(request, self.query)
+            errors += invalid
+        if self.header_names.isdisjoint(sent):
             values |= self.header_defaults
         else:
-            found, wrong = request_params_to_args(self.headers, request.headers)
-            values |= found
-            errors += wrong
+            headers, invalid = request_params_to_args(self.headers, request.headers)
+            values |= headers
+            errors += invalid
         if self.body is not None:
             if content == b"":
                 errors.append(_MISSING)
             else:
-                values[self.body.name], wrong = self.body.validate(content, loc=("body",))
-                errors += wrong
+                values[self.body.name], invalid = self.body.validate(content, loc=("body",))
+                errors += invalid
         if self.request is not None:
             values[self.request] = request
         return values, errors
 
     def can_be_called(self, results: dict[int, Any]) -> bool:
-        """Whether all dependencies that it needs have returned."""
-        return all(place in results for _, place in self.results)
+        """Whether all of its dependencies have returned."""
+        return all(index in results for _, index in self.results)
 
     def run(self, values: dict[str, Any], results: dict[int, Any]) -> Any:
-        """What it returns: a coroutine if it is asynchronous."""
-        for name, place in self.results:
+        """Call the function; return its result, or a coroutine if it is ``async def``."""
+        for name, index in self.results:
             if name is not None:
-                values[name] = results[place]
+                values[name] = results[index]
         return self.call(**values)
 
 
 def _plan(route: RouteContext) -> Plan:
-    _expect(type(route.original_route) is PooledRoute)
+    _require(type(route.original_route) is PooledRoute)
     strict = route.strict_content_type
-    _expect(getattr(strict, "value", strict), route.max_body_size is None, not route._embed_body_fields)
+    _require(getattr(strict, "value", strict), route.max_body_size is None, not route._embed_body_fields)
     functions: list[_Function] = []
     _add(route.dependant, functions, {}, is_endpoint=True)
     endpoint = functions[-1]
     synchronous = [each.is_async for each in functions].count(False)
-    _expect(not any(each.is_async for each in functions[len(functions) - synchronous :]))
+    _require(not any(each.is_async for each in functions[len(functions) - synchronous :]))
     returned = signature(endpoint.call).return_annotation
-    _expect(isclass(returned) and issubclass(returned, Response))
+    _require(isclass(returned) and issubclass(returned, Response))
     has_body, has_headers = endpoint.body is not None, any(each.headers for each in functions)
-    choosing = parameters_that_choose(endpoint.call)
+    choosers = pool_choosers(endpoint.call)
 
     async def respond(request: Request) -> Response:
-        content = await _content(request) if has_body else None
-        given = {name for name, _ in request.scope["headers"]} if has_headers else ()
+        content = await _parse_body(request) if has_body else None
+        sent = {name for name, _ in request.scope["headers"]} if has_headers else ()
         results: dict[int, Any] = {}
         errors: list[Any] = []
-        later: list[tuple[int, dict[str, Any]]] = []
-        for place, function in enumerate(functions):
-            values, wrong = function.arguments(request, content, given)
-            if wrong:
-                errors += wrong
+        deferred: list[tuple[int, dict[str, Any]]] = []  # synchronous functions, which run in the pool
+        for index, function in enumerate(functions):
+            values, invalid = function.arguments(request, content, sent)
+            if invalid:
+                errors += invalid
             elif not function.is_async:
-                later.append((place, values))
+                deferred.append((index, values))
             elif function is not endpoint and function.can_be_called(results):
-                results[place] = await function.run(values, results)
-        invalid = RequestValidationError(errors, body=None if content == b"" else content)
-        if errors and (synchronous <= 1 or not later):
-            raise invalid
+                results[index] = await function.run(values, results)
+        validation_error = RequestValidationError(errors, body=None if content == b"" else content)
+        if errors and (synchronous <= 1 or not deferred):
+            raise validation_error
         if endpoint.is_async:
             response: Response = await endpoint.run(values, results)
             return response
 
-        def finish() -> Response:
-            for place, arguments in later:
-                function = functions[place]
+        def run_deferred() -> Response:
+            for index, arguments in deferred:
+                function = functions[index]
                 if function is not endpoint and function.can_be_called(results):
-                    results[place] = function.run(arguments, results)
+                    results[index] = function.run(arguments, results)
             if errors:
-                raise invalid
+                raise validation_error
             response: Response = endpoint.run(values, results)
             return response
 
-        values |= {name: results[place] for name, place in endpoint.results if name is not None and place in results}
-        pool = pool_for(request.method, () if errors else choosing, values)
-        answer: Response = await run_in_pool(request, pool, finish)
-        return answer
+        values |= {name: results[index] for name, index in endpoint.results if name is not None and index in results}
+        pool = pool_for(request.method, () if errors else choosers, values)
+        pooled: Response = await run_in_pool(request, pool, run_deferred)
+        return pooled
 
     return respond
 
 
-def _add(dependant: Dependant, functions: list[_Function], places: dict[Any, int], *, is_endpoint: bool = False) -> int:
-    """Add a function behind those that it depends on, once, and return its place."""
+def _add(
+    dependant: Dependant, functions: list[_Function], indexes: dict[Any, int], *, is_endpoint: bool = False
+) -> int:
+    """Add a function after its dependencies, unless it was added before; return its index."""
     call: Any = dependant.call
     if is_endpoint:
-        call = getattr(call, "__wrapped__", call)  # which ``PooledRoute`` has wrapped
-    if call in places:  # FastAPI would say twice what is wrong with what it asks for
-        _expect(not (dependant.path_params or dependant.query_params or dependant.header_params))
-        return places[call]
-    _expect(isfunction(call), not hasattr(call, "__wrapped__"), iscoroutinefunction(call) or is_synchronous(call))
-    _expect(_has_only_what_is_understood(dependant))
-    _expect(is_endpoint or not (dependant.body_params or dependant.scope))
-    results = [(each.name, _add(each, functions, places)) for each in dependant.dependencies]
+        call = getattr(call, "__wrapped__", call)  # ``PooledRoute`` wraps endpoints
+    if call in indexes:  # FastAPI would report errors in its parameters twice
+        _require(not (dependant.path_params or dependant.query_params or dependant.header_params))
+        return indexes[call]
+    _require(isfunction(call), not hasattr(call, "__wrapped__"), iscoroutinefunction(call) or is_synchronous(call))
+    _require(_has_only_supported_fields(dependant))
+    _require(is_endpoint or not (dependant.body_params or dependant.scope))
+    results = [(each.name, _add(each, functions, indexes)) for each in dependant.dependencies]
     query = next(iter(dependant.query_params), None)
-    _expect(len(dependant.query_params) < 2, query is None or _is_plain_model(query))
+    _require(len(dependant.query_params) < 2, query is None or _is_flat_model(query))
     body = next(iter(dependant.body_params), None)
-    _expect(len(dependant.body_params) < 2, body is None or type(body.field_info) is Body)
-    _expect(body is None or body.field_info.is_required())
+    _require(len(dependant.body_params) < 2, body is None or type(body.field_info) is Body)
+    _require(body is None or body.field_info.is_required())
     headers = dependant.header_params
-    _expect(all(_is_plain_header(each) for each in headers))
+    _require(all(_is_optional_header(each) for each in headers))
     function = _Function(
         call=call,
         is_async=iscoroutinefunction(call),
@@ -203,11 +208,11 @@ def _add(dependant: Dependant, functions: list[_Function], places: dict[Any, int
         results=results,
     )
     functions.append(function)
-    places[call] = len(functions) - 1
-    return places[call]
+    indexes[call] = len(functions) - 1
+    return indexes[call]
 
 
-_LEFT_TO_FASTAPI = (
+_UNSUPPORTED = (
     "cookie_params",
     "websocket_param_name",
     "http_connection_param_name",
@@ -220,18 +225,18 @@ _LEFT_TO_FASTAPI = (
 )
 
 
-def _has_only_what_is_understood(dependant: Dependant) -> bool:
+def _has_only_supported_fields(dependant: Dependant) -> bool:
     known = {"path_params", "query_params", "header_params", "body_params", "dependencies", "name", "call"}
-    known |= {"request_param_name", "use_cache", "path", "scope", *_LEFT_TO_FASTAPI}
+    known |= {"request_param_name", "use_cache", "path", "scope", *_UNSUPPORTED}
     return (
-        {each.name for each in fields(dependant)} == known  # a newer FastAPI may know more
+        {each.name for each in fields(dependant)} == known  # a newer FastAPI may have more
         and dependant.use_cache
-        and not any(getattr(dependant, name) for name in _LEFT_TO_FASTAPI)
+        and not any(getattr(dependant, name) for name in _UNSUPPORTED)
     )
 
 
-def _is_plain_model(query: Any) -> bool:
-    """Whether it is a model, each of whose fields takes one value by its own name."""
+def _is_flat_model(query: Any) -> bool:
+    """Whether this is a model with only single values, without aliases."""
     annotation = query.field_info.annotation
     return (
         type(query.field_info) is Query
@@ -244,8 +249,8 @@ def _is_plain_model(query: Any) -> bool:
     )
 
 
-def _is_plain_header(header: Any) -> bool:
-    """Whether it may be left out, and is no model."""
+def _is_optional_header(header: Any) -> bool:
+    """Whether this is a header with None as its default, and not a model of headers."""
     return (
         type(header.field_info) is Header
         and header.field_info.validation_alias in (None, header.alias)
@@ -258,20 +263,20 @@ def _is_plain_header(header: Any) -> bool:
     )
 
 
-def _query(request: Request, field: Any) -> tuple[Any, list[Any]]:
-    """The query as this model."""
+def _parse_query(request: Request, field: Any) -> tuple[Any, list[Any]]:
+    """The query as an instance of this model, and the validation errors."""
     text = request.scope["query_string"].decode("latin-1")
     pairs = parse_qsl(text, keep_blank_values=True) if text else []
     values = dict(pairs)
     if len(values) < len(pairs):
-        found, wrong = request_params_to_args([field], request.query_params)
-        return found.get(field.name), wrong
-    value, wrong = field.validate(values, loc=("query",))
-    return value, wrong
+        parsed, errors = request_params_to_args([field], request.query_params)
+        return parsed.get(field.name), errors
+    value, errors = field.validate(values, loc=("query",))
+    return value, errors
 
 
-async def _content(request: Request) -> Any:
-    """What the body says, or the body itself where it is not declared as JSON."""
+async def _parse_body(request: Request) -> Any:
+    """The parsed body, or the body itself if its media type is not JSON."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_json = kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
     try:
@@ -282,5 +287,5 @@ async def _content(request: Request) -> Any:
         raise RequestValidationError([part], body=error.doc) from error
     except HTTPException:
         raise
-    except Exception as error:  # as FastAPI does, whatever it is: no UTF-8, nested too deep, and so on
+    except Exception as error:  # as FastAPI does: not UTF-8, nested too deeply, and so on
         raise HTTPException(400, "There was an error parsing the body") from error

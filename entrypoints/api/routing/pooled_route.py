@@ -1,4 +1,4 @@
-"""A route class whose plain functions run in the bounded thread pool for their kind of work."""
+"""A route class that runs ``def`` endpoints in the bounded thread pool for their kind of work."""
 
 from collections.abc import Callable, Coroutine, Mapping
 from contextvars import ContextVar
@@ -15,10 +15,10 @@ _request: ContextVar[Request] = ContextVar("request")
 
 
 class PooledRoute(APIRoute):
-    """FastAPI's own route, but for where a ``def`` endpoint runs.
+    """A route of FastAPI that runs a ``def`` endpoint in one of the application's thread pools, with its deadline.
 
-    It runs in the application's pool for reads if its method is safe, else in that for writes, under the request's
-    deadline, instead of in FastAPI's 40 threads. A parameter can say otherwise: see ``pool_for``.
+    The pool is ``reading`` for GET and HEAD and ``writing`` for other methods, unless a parameter chooses another: see
+    ``pool_for``. FastAPI's ``APIRoute`` runs such endpoints in 40 threads, without a deadline.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -35,47 +35,47 @@ class PooledRoute(APIRoute):
 
 
 def is_synchronous(function: Callable[..., Any]) -> bool:
-    """Whether it is an ordinary ``def`` function: no coroutine, no generator, no instance or class."""
+    """Whether this is a plain ``def`` function: no coroutine function, generator, class or callable object."""
     return isfunction(function) and not is_async_callable(function) and not isgeneratorfunction(function)
 
 
 def in_pool(endpoint: Callable[..., Any]) -> Callable[..., Any]:
-    """A coroutine function with the same signature, which runs the endpoint in the pool for its kind of work."""
-    choosing = parameters_that_choose(endpoint)
+    """A coroutine function with the same signature that runs the endpoint in the pool for its kind of work."""
+    choosers = pool_choosers(endpoint)
 
     @wraps(endpoint)
     async def run(**values: Any) -> Any:
         request = _request.get()
-        return await run_in_pool(request, pool_for(request.method, choosing, values), endpoint, **values)
+        return await run_in_pool(request, pool_for(request.method, choosers, values), endpoint, **values)
 
     return run
 
 
 async def run_in_pool(request: Request, name: str, function: Callable[..., Any], /, **values: Any) -> Any:
-    """What the function returns in this pool of the application; in FastAPI's threads where it has no pools."""
+    """Run the function in this pool of the application, or in FastAPI's threads if it has no pools."""
     pools = getattr(request.app.state, "thread_pools", None)
     if pools is None:
         return await run_in_threadpool(function, **values)
     return await getattr(pools, name).run(function, **values)
 
 
-def pool_for(method: str, choosing: tuple[str, ...], values: Mapping[str, Any]) -> str:
+def pool_for(method: str, choosers: tuple[str, ...], values: Mapping[str, Any]) -> str:
     """The name of the pool for a call with these arguments.
 
-    :param choosing: the parameters whose values have an attribute ``pool``, which names one, or is None.
+    :param choosers: parameters whose values have an attribute ``pool``: the name of a pool, or None for the default.
     """
-    for name in choosing:
+    for name in choosers:
         pool: str | None = values[name].pool
         if pool is not None:
             return pool
     return "reading" if method in ("GET", "HEAD") else "writing"
 
 
-def parameters_that_choose(endpoint: Callable[..., Any]) -> tuple[str, ...]:
-    """The parameters of classes that have an attribute ``pool``."""
+def pool_choosers(endpoint: Callable[..., Any]) -> tuple[str, ...]:
+    """The parameters whose classes have an attribute ``pool``."""
     hints = get_type_hints(endpoint)
-    return tuple(name for name in signature(endpoint).parameters if _chooses(hints.get(name)))
+    return tuple(name for name in signature(endpoint).parameters if _has_pool(hints.get(name)))
 
 
-def _chooses(annotation: Any) -> bool:
+def _has_pool(annotation: Any) -> bool:
     return any(isclass(each) and hasattr(each, "pool") for each in (annotation, *get_args(annotation)))

@@ -1,4 +1,4 @@
-"""A table of planned routes, by method and first segment of the path."""
+"""A table of routes, by method and first path segment."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from entrypoints.api.routing.plans import Plan, plan
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A route: which requests are for it, and its plan if it has one.
+    """A route: which requests match it, and its plan if it has one.
 
-    :param segment: the first segment of its paths; None if that is not always the same.
-    :param pattern: which paths match; None if only FastAPI knows.
-    :param methods: which methods match; None if all do.
+    :param segment: the first segment of its path; None if that is not fixed.
+    :param pattern: the paths that match; None if only FastAPI knows.
+    :param methods: the methods that match; None for all.
     """
 
     segment: str | None
@@ -31,11 +31,11 @@ class _Entry:
 
 
 class RouteTable:
-    """Stands before an application's router, answers requests for planned routes, and passes all others on.
+    """Handles requests for planned routes; all others go on to the application's router.
 
-    It finds a route where the router would: the first that matches in FastAPI's order. It passes everything on while
-    there are ``dependency_overrides``, and requests that FastAPI traces. Routes are planned when the first request
-    comes, and again after some have been added.
+    It finds the same route as the router: the first that matches, in FastAPI's order. The router handles all requests
+    while there are ``dependency_overrides``, and those that FastAPI traces. The first request plans the routes; they
+    are planned again when routes have been added.
     """
 
     def __init__(self, app: FastAPI) -> None:
@@ -111,7 +111,7 @@ def _entry(context: RouteContext) -> _Entry:
 
 
 def _segment(path: str) -> str | None:
-    """The first segment of a path's template, unless it has a parameter in it."""
+    """The first segment of a path template; None if it contains a parameter."""
     _, *segments = path.split("/", 2)
     return None if not segments or "{" in segments[0] else segments[0]
 
