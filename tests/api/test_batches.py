@@ -6,7 +6,7 @@ from fastapi.testclient import TestClient
 from tests.api.problems import expect_invalid, expect_problem
 
 
-def test_all_of_a_batch_are_kept_in_its_order(client: TestClient) -> None:
+def test_a_batch_is_created_in_order(client: TestClient) -> None:
     user = client.post("/users/", json={"email": "rick@example.com", "password": "wubbalubba"}).json()["id"]
     batch = [
         {"title": "Towel", "owner_id": user},
@@ -19,7 +19,7 @@ def test_all_of_a_batch_are_kept_in_its_order(client: TestClient) -> None:
     assert answer.text == client.get("/items/").text
 
 
-def test_a_batch_can_have_1000_items_and_no_more(client: TestClient) -> None:
+def test_a_batch_has_at_most_1000_items(client: TestClient) -> None:
     items = client.post("/items/batch", json=[{"title": str(n)} for n in range(1000)]).json()
     assert [item["title"] for item in items] == [str(n) for n in range(1000)]
     assert len({item["id"] for item in items}) == 1000
@@ -30,11 +30,11 @@ def test_a_batch_can_have_1000_items_and_no_more(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("body", [[], {}, {"title": "Towel"}, None, "x", [[]]])
-def test_what_is_no_batch_is_refused(untouched: TestClient, body: object) -> None:
+def test_an_invalid_batch_is_refused(untouched: TestClient, body: object) -> None:
     expect_problem(untouched.post("/items/batch", json=body), 422, "invalid-request")
 
 
-def test_what_is_wrong_is_named_by_its_place_and_nothing_is_kept(untouched: TestClient) -> None:
+def test_errors_have_the_index_of_their_item_and_nothing_is_created(untouched: TestClient) -> None:
     batch = [{"title": "Towel"}, {"title": ""}, {"title": "Spoon", "price": -1}]
     expect_invalid(untouched.post("/items/batch", json=batch), ["body", 1, "title"], ["body", 2, "price"])
     batch = [{"title": "Towel"}, {"title": " "}, {"title": "Spoon"}, {"title": "a\0"}]

@@ -36,7 +36,7 @@ def towel(client: TestClient, rick: dict[str, Any]) -> dict[str, Any]:
         {"title": "Sieve", "description": "Small", "price": 1, "owner_id": None},
     ],
 )
-def test_what_is_changed_is_changed_and_the_rest_stays(
+def test_a_patch_changes_the_given_fields_only(
     client: TestClient, towel: dict[str, Any], changes: dict[str, Any]
 ) -> None:
     answer = client.patch(f"/items/{towel['id']}", json=changes)
@@ -45,11 +45,11 @@ def test_what_is_changed_is_changed_and_the_rest_stays(
     assert client.get(f"/items/{towel['id']}").text == answer.text
 
 
-def test_name_is_another_spelling_of_title_in_changes_too(client: TestClient, towel: dict[str, Any]) -> None:
+def test_name_is_an_alias_of_title_in_a_patch(client: TestClient, towel: dict[str, Any]) -> None:
     assert client.patch(f"/items/{towel['id']}", json={"name": "Sieve"}).json() == towel | {"title": "Sieve"}
 
 
-def test_an_item_can_be_given_to_somebody_else(client: TestClient, rick: dict[str, Any], towel: dict[str, Any]) -> None:
+def test_the_owner_of_an_item_can_be_changed(client: TestClient, rick: dict[str, Any], towel: dict[str, Any]) -> None:
     morty = client.post("/users/", json={"email": "morty@example.com", "password": SECRET}).json()
     moved = client.patch(f"/items/{towel['id']}", json={"owner_id": morty["id"]}).json()
     assert client.get(f"/users/{morty['id']}").json() == morty | {"items": [moved]}
@@ -68,14 +68,14 @@ def test_an_item_can_be_given_to_somebody_else(client: TestClient, rick: dict[st
         ("/users/1", "password", "correct\x00horse"),
     ],
 )
-def test_a_value_that_cannot_be_kept_is_refused_whether_the_thing_is_there_and_as_expected_or_not(
+def test_an_invalid_value_is_refused_before_existence_and_preconditions_are_checked(
     untouched: TestClient, path: str, member: str, value: object
 ) -> None:
     for headers in ({}, {"If-Match": '"stale"'}):
         expect_invalid(untouched.patch(path, json={member: value}, headers=headers), ["body", member])
 
 
-def test_an_item_cannot_be_given_to_nobody_who_exists(client: TestClient, towel: dict[str, Any]) -> None:
+def test_the_new_owner_of_an_item_must_exist(client: TestClient, towel: dict[str, Any]) -> None:
     answer = client.patch(f"/items/{towel['id']}", json={"title": "Sieve", "owner_id": 1_000_000})
     assert expect_problem(answer, 404, "user-not-found")["detail"] == "User not found"
     assert client.get(f"/items/{towel['id']}").json() == towel
@@ -96,7 +96,7 @@ def test_an_item_cannot_be_given_to_nobody_who_exists(client: TestClient, towel:
         ("description", 1),
     ],
 )
-def test_what_may_not_be_is_refused_and_changes_nothing(
+def test_an_invalid_patch_of_an_item_changes_nothing(
     client: TestClient, towel: dict[str, Any], field: str, value: object
 ) -> None:
     answer = client.patch(f"/items/{towel['id']}", json={"description": "Small"} | {field: value})
@@ -104,7 +104,7 @@ def test_what_may_not_be_is_refused_and_changes_nothing(
     assert client.get(f"/items/{towel['id']}").json() == towel
 
 
-def test_a_user_can_be_changed_part_by_part(
+def test_the_fields_of_a_user_can_be_changed_one_by_one(
     client: TestClient, container: Container, rick: dict[str, Any], towel: dict[str, Any]
 ) -> None:
     path = f"/users/{rick['id']}"
@@ -134,21 +134,21 @@ def test_a_user_can_be_changed_part_by_part(
         ("is_active", 1),
     ],
 )
-def test_what_a_user_may_not_be_is_refused_and_changes_nothing(
+def test_an_invalid_patch_of_a_user_changes_nothing(
     client: TestClient, rick: dict[str, Any], field: str, value: object
 ) -> None:
     expect_invalid(client.patch(f"/users/{rick['id']}", json={field: value}), ["body", field])
     assert client.get(f"/users/{rick['id']}").json() == rick
 
 
-def test_nobody_can_change_to_an_address_that_is_taken(client: TestClient, rick: dict[str, Any]) -> None:
+def test_a_user_cannot_take_the_address_of_another(client: TestClient, rick: dict[str, Any]) -> None:
     morty = client.post("/users/", json={"email": "morty@example.com", "password": SECRET}).json()
     answer = client.patch(f"/users/{morty['id']}", json={"email": "RICK@example.com", "is_active": False})
     assert expect_problem(answer, 400, "email-taken")["detail"] == "Email already registered"
     assert client.get("/users/").json() == [rick, morty]
 
 
-def test_who_is_removed_is_gone_with_all_their_items(
+def test_a_deleted_user_is_gone_with_all_their_items(
     client: TestClient, rick: dict[str, Any], towel: dict[str, Any]
 ) -> None:
     other = client.post("/items/", json={"title": "of nobody"}).json()
@@ -161,7 +161,7 @@ def test_who_is_removed_is_gone_with_all_their_items(
     assert client.post("/users/", json={"email": rick["email"], "password": SECRET}).json()["id"] > rick["id"]
 
 
-def test_an_item_that_is_removed_is_gone(client: TestClient, rick: dict[str, Any], towel: dict[str, Any]) -> None:
+def test_a_deleted_item_is_gone(client: TestClient, rick: dict[str, Any], towel: dict[str, Any]) -> None:
     answer = client.delete(f"/items/{towel['id']}")
     assert (answer.status_code, answer.json()) == (200, {"ok": True})
     expect_problem(client.get(f"/items/{towel['id']}"), 404, "item-not-found")
@@ -169,7 +169,7 @@ def test_an_item_that_is_removed_is_gone(client: TestClient, rick: dict[str, Any
 
 
 @pytest.mark.parametrize(("kind", "changes"), [("user", {"is_active": False}), ("item", {"title": "Sieve"})])
-def test_what_is_not_there_cannot_be_changed_or_removed(
+def test_changing_or_deleting_a_missing_resource_is_a_404(
     client: TestClient, kind: str, changes: dict[str, object]
 ) -> None:
     for answer in (client.patch(f"/{kind}s/77", json=changes), client.delete(f"/{kind}s/77")):

@@ -35,9 +35,7 @@ def paths(client: TestClient) -> dict[str, str]:
 
 
 @every_kind
-def test_the_tag_stays_while_the_answer_does_and_no_longer(
-    client: TestClient, paths: dict[str, str], kind: str
-) -> None:
+def test_the_tag_changes_when_the_representation_does(client: TestClient, paths: dict[str, str], kind: str) -> None:
     first, again = client.get(paths[kind]), client.get(paths[kind])
     assert first.headers["ETag"] == again.headers["ETag"]
     assert first.headers["ETag"].startswith('"')
@@ -45,7 +43,7 @@ def test_the_tag_stays_while_the_answer_does_and_no_longer(
     assert changed.headers["ETag"] == client.get(paths[kind]).headers["ETag"] != first.headers["ETag"]
 
 
-def test_what_is_created_has_the_tag_that_it_is_read_with(client: TestClient) -> None:
+def test_a_new_resource_has_the_same_tag_as_when_it_is_read(client: TestClient) -> None:
     for path, body in (
         ("/users/", {"email": "morty@example.com", "password": "wubbalubba"}),
         ("/items/", {"title": "Towel", "price": 42.5}),
@@ -67,7 +65,7 @@ def test_the_tag_of_a_user_changes_with_their_items(client: TestClient, paths: d
 
 @every_kind
 @pytest.mark.parametrize("given", [*LISTS, "W/{tag}", "*", " *\t"])
-def test_what_the_client_has_is_not_sent_again(
+def test_a_current_representation_is_not_sent_again(
     client: TestClient, paths: dict[str, str], kind: str, given: str
 ) -> None:
     tag = client.get(paths[kind]).headers["ETag"]
@@ -79,7 +77,7 @@ def test_what_the_client_has_is_not_sent_again(
 
 @every_kind
 @pytest.mark.parametrize("given", ['"x"', "nonsense", "", *NO_LISTS])
-def test_what_the_client_does_not_have_is_sent(
+def test_a_representation_that_the_client_does_not_have_is_sent(
     client: TestClient, paths: dict[str, str], kind: str, given: str
 ) -> None:
     tag = client.get(paths[kind]).headers["ETag"]
@@ -88,7 +86,7 @@ def test_what_the_client_does_not_have_is_sent(
 
 
 @every_kind
-def test_tags_may_come_in_several_lines(client: TestClient, paths: dict[str, str], kind: str) -> None:
+def test_tags_can_be_in_several_header_lines(client: TestClient, paths: dict[str, str], kind: str) -> None:
     tag = client.get(paths[kind]).headers["ETag"]
     headers = [("If-None-Match", '"x"'), ("If-None-Match", tag)]
     assert client.get(paths[kind], headers=headers).status_code == 304
@@ -99,9 +97,7 @@ def test_tags_may_come_in_several_lines(client: TestClient, paths: dict[str, str
 
 
 @every_kind
-def test_what_was_changed_since_it_was_seen_is_not_overwritten(
-    client: TestClient, paths: dict[str, str], kind: str
-) -> None:
+def test_a_resource_that_has_changed_is_not_overwritten(client: TestClient, paths: dict[str, str], kind: str) -> None:
     seen = client.get(paths[kind]).headers["ETag"]
     client.patch(paths[kind], json=CHANGES[kind])
     now = client.get(paths[kind])
@@ -115,7 +111,7 @@ def test_what_was_changed_since_it_was_seen_is_not_overwritten(
 
 @every_kind
 @pytest.mark.parametrize("given", [*LISTS, "*", " *\t"])
-def test_what_is_as_it_was_seen_can_be_changed_and_removed(
+def test_a_resource_that_has_not_changed_can_be_changed_and_deleted(
     client: TestClient, paths: dict[str, str], kind: str, given: str
 ) -> None:
     tag = client.get(paths[kind]).headers["ETag"]
@@ -126,7 +122,7 @@ def test_what_is_as_it_was_seen_can_be_changed_and_removed(
 
 
 @every_kind
-def test_a_condition_on_what_is_not_there_is_not_found(client: TestClient, kind: str) -> None:
+def test_a_condition_on_a_missing_resource_is_a_404(client: TestClient, kind: str) -> None:
     for method, body in (("PATCH", CHANGES[kind]), ("DELETE", None)):
         answer = client.request(method, f"/{kind}/77", json=body, headers={"If-Match": "*", "If-None-Match": "*"})
         expect_problem(answer, 404, f"{kind[:-1]}-not-found")
@@ -134,7 +130,7 @@ def test_a_condition_on_what_is_not_there_is_not_found(client: TestClient, kind:
 
 @every_kind
 @pytest.mark.parametrize("given", [*LISTS, "W/{tag}", "*"])
-def test_what_a_change_should_not_find_is_left_as_it_is(
+def test_if_none_match_refuses_a_change_of_a_listed_representation(
     client: TestClient, paths: dict[str, str], kind: str, given: str
 ) -> None:
     before = client.get(paths[kind])
@@ -148,7 +144,7 @@ def test_what_a_change_should_not_find_is_left_as_it_is(
 
 @every_kind
 @pytest.mark.parametrize("given", ['"x"', "nonsense", "", *NO_LISTS])
-def test_what_a_change_does_not_find_is_in_nobodys_way(
+def test_if_none_match_allows_a_change_of_any_other_representation(
     client: TestClient, paths: dict[str, str], kind: str, given: str
 ) -> None:
     tag = client.get(paths[kind]).headers["ETag"]
@@ -157,7 +153,9 @@ def test_what_a_change_does_not_find_is_in_nobodys_way(
 
 
 @every_kind
-def test_what_is_not_as_it_was_seen_is_not_shown(client: TestClient, paths: dict[str, str], kind: str) -> None:
+def test_a_get_with_if_match_of_a_changed_resource_is_a_412(
+    client: TestClient, paths: dict[str, str], kind: str
+) -> None:
     tag = client.get(paths[kind]).headers["ETag"]
     for stale in ({"If-Match": '"x"'}, {"If-Match": f"W/{tag}"}, {"If-Match": '"x"', "If-None-Match": tag}):
         expect_problem(client.get(paths[kind], headers=stale), 412, "changed-meanwhile")
@@ -167,7 +165,7 @@ def test_what_is_not_as_it_was_seen_is_not_shown(client: TestClient, paths: dict
         assert client.get(paths[kind], headers={"If-Match": current, "If-None-Match": tag}).status_code == 304
 
 
-def test_a_user_with_new_items_is_not_as_they_were_seen(client: TestClient, paths: dict[str, str]) -> None:
+def test_a_user_with_new_items_has_changed(client: TestClient, paths: dict[str, str]) -> None:
     seen = {"If-Match": client.get(paths["users"]).headers["ETag"]}
     client.post(f"{paths['users']}/items/", json={"title": "Sieve"})
     expect_problem(client.delete(paths["users"], headers=seen), 412, "changed-meanwhile")

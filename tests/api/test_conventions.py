@@ -254,7 +254,7 @@ def test_own_exception_handlers_answer(app: FastAPI, router: APIRouter) -> None:
     assert answer.headers["X-Request-ID"]
 
 
-def test_an_own_handler_for_exception_answers_whatever_is_not_foreseen(app: FastAPI, router: APIRouter) -> None:
+def test_an_own_handler_for_exception_handles_unexpected_errors(app: FastAPI, router: APIRouter) -> None:
     @app.exception_handler(Exception)
     async def handle(_: Request, error: Exception) -> JSONResponse:
         return JSONResponse({"own": type(error).__name__}, 500)
@@ -268,7 +268,7 @@ def test_an_own_handler_for_exception_answers_whatever_is_not_foreseen(app: Fast
     assert (answer.status_code, answer.json()) == (500, {"own": "OutOfPortals"})
 
 
-def test_a_test_client_raises_what_is_not_foreseen(app: FastAPI, router: APIRouter) -> None:
+def test_a_test_client_raises_unexpected_errors(app: FastAPI, router: APIRouter) -> None:
     @router.get("/")
     def fail() -> str:
         raise OutOfPortals

@@ -25,14 +25,14 @@ def open_to_the_page() -> Iterator[TestClient]:
         yield client
 
 
-def test_without_the_setting_no_page_is_let_in() -> None:
+def test_by_default_no_origin_is_allowed() -> None:
     with client_of() as client:
         answers = [client.get("/users/", headers={"Origin": PAGE}), client.options("/users/1", headers=ASKING)]
     assert [answer.status_code for answer in answers] == [200, 204]
     assert [name for answer in answers for name in answer.headers if "access-control" in name] == []
 
 
-def test_a_page_that_is_let_in_may_send_and_read_what_the_api_knows(open_to_the_page: TestClient) -> None:
+def test_an_allowed_origin_can_send_and_read_the_headers_of_the_api(open_to_the_page: TestClient) -> None:
     preflight = open_to_the_page.options("/users/1", headers=ASKING)
     assert preflight.status_code == 200
     assert preflight.headers["Access-Control-Allow-Origin"] == PAGE
@@ -45,14 +45,14 @@ def test_a_page_that_is_let_in_may_send_and_read_what_the_api_knows(open_to_the_
     assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
-def test_the_page_may_read_what_went_wrong_too(open_to_the_page: TestClient) -> None:
+def test_an_allowed_origin_can_read_errors(open_to_the_page: TestClient) -> None:
     missing = open_to_the_page.get("/users/1", headers={"Origin": PAGE})
     too_large = open_to_the_page.post("/users/", content=bytes(2**20 + 1), headers={"Origin": PAGE})
     assert [answer.status_code for answer in (missing, too_large)] == [404, 413]
     assert [answer.headers["Access-Control-Allow-Origin"] for answer in (missing, too_large)] == [PAGE] * 2
 
 
-def test_the_page_may_read_that_something_broke_and_under_which_id() -> None:
+def test_an_allowed_origin_can_read_a_500_and_its_request_id() -> None:
     class BrokenHasher:
         """Fails as nobody foresaw."""
 
@@ -80,7 +80,7 @@ def test_the_page_may_read_that_something_broke_and_under_which_id() -> None:
         {"Access-Control-Request-Headers": "x-anything"},
     ],
 )
-def test_what_is_not_let_in_is_a_problem(open_to_the_page: TestClient, other: dict[str, str]) -> None:
+def test_a_refused_preflight_is_a_problem(open_to_the_page: TestClient, other: dict[str, str]) -> None:
     refused = open_to_the_page.options("/users/1", headers=ASKING | other)
     assert refused.status_code == 400
     assert refused.headers["Content-Type"] == "application/problem+json"
@@ -88,11 +88,11 @@ def test_what_is_not_let_in_is_a_problem(open_to_the_page: TestClient, other: di
     assert refused.headers["Vary"].startswith("Origin")
 
 
-def test_another_page_gets_no_permission_with_an_answer(open_to_the_page: TestClient) -> None:
+def test_responses_to_other_origins_have_no_cors_headers(open_to_the_page: TestClient) -> None:
     answer = open_to_the_page.get("/users/", headers={"Origin": "https://evil.example.com"})
     assert "Access-Control-Allow-Origin" not in answer.headers
 
 
-def test_every_page_may_be_let_in() -> None:
+def test_all_origins_can_be_allowed() -> None:
     with client_of(cors_origins="*") as client:
         assert client.get("/users/", headers={"Origin": PAGE}).headers["Access-Control-Allow-Origin"] == "*"

@@ -58,12 +58,12 @@ def test_problems_have_their_media_type_and_nothing_else_has(document: dict[str,
             assert list(response.get("content", [])) == expected, operation["operationId"]
 
 
-def test_a_503_says_when_to_come_again(document: dict[str, Any]) -> None:
+def test_a_503_has_retry_after(document: dict[str, Any]) -> None:
     for _, operation in operations(document):
         assert "Retry-After" in operation["responses"]["503"]["headers"]
 
 
-def test_what_is_created_has_a_location_and_what_is_listed_a_link(document: dict[str, Any]) -> None:
+def test_new_resources_have_a_location_and_lists_a_link(document: dict[str, Any]) -> None:
     for path, methods in document["paths"].items():
         if path.endswith("/"):
             assert "Location" in methods["post"]["responses"]["200"]["headers"]
@@ -99,7 +99,7 @@ def test_bounds_are_published_exactly(document: dict[str, Any]) -> None:
     assert found == bounds.keys()
 
 
-def test_what_a_query_may_leave_out_is_not_said_to_be_null(document: dict[str, Any]) -> None:
+def test_optional_query_parameters_are_not_nullable(document: dict[str, Any]) -> None:
     for _, operation in operations(document):
         for parameter in operation.get("parameters", []):
             assert "null" not in json.dumps(parameter["schema"]).replace('"const": "null"', ""), parameter["name"]
@@ -115,14 +115,14 @@ def test_ids_in_bodies_are_published_with_their_exact_bounds(document: dict[str,
         assert isinstance(whole["maximum"], int), f"{name}.{member}"
 
 
-def test_the_published_pattern_of_a_title_means_the_same_in_every_dialect(document: dict[str, Any]) -> None:
+def test_the_pattern_of_a_title_means_the_same_in_every_dialect(document: dict[str, Any]) -> None:
     pattern = document["components"]["schemas"]["ItemCreate"]["properties"]["title"]["pattern"]
     assert r"\s" not in pattern  # ECMAScript's leaves out U+001C to U+001F and U+0085, which Python strips
     for character in map(chr, range(0x110000)):
         assert bool(re.search(pattern, character)) != (character.isspace() or character == "\0"), character
 
 
-def test_the_least_length_of_a_password_is_what_the_operator_set(client: TestClient, document: dict[str, Any]) -> None:
+def test_the_minimum_length_of_a_password_is_the_configured_one(client: TestClient, document: dict[str, Any]) -> None:
     assert document["components"]["schemas"]["UserCreate"]["properties"]["password"]["minLength"] == 12
     assert client.get("/openapi.json").json() == document
     answer = client.post("/users/", json={"email": "rick@example.com", "password": "x" * 11})
@@ -138,7 +138,7 @@ def test_one_application_does_not_change_the_documentation_of_another(document: 
 
 @pytest.mark.parametrize("prefix", ["", "/belongings"])
 @pytest.mark.parametrize("page", ["/docs", "/redoc"])
-def test_pages_need_nothing_from_outside(client: TestClient, page: str, prefix: str) -> None:
+def test_pages_load_nothing_from_other_hosts(client: TestClient, page: str, prefix: str) -> None:
     with TestClient(client.app, root_path=prefix) as behind_a_proxy:
         answer = behind_a_proxy.get(prefix + page)
         assert answer.status_code == 200
@@ -156,7 +156,7 @@ def test_pages_need_nothing_from_outside(client: TestClient, page: str, prefix: 
 
 @pytest.mark.parametrize("prefix", ["", "/belongings"])
 @pytest.mark.parametrize("page", ["/docs", "/redoc"])
-def test_pages_run_only_their_own_scripts_and_stand_in_no_frame(client: TestClient, page: str, prefix: str) -> None:
+def test_pages_run_only_their_own_scripts_and_cannot_be_framed(client: TestClient, page: str, prefix: str) -> None:
     answer = TestClient(client.app, root_path=prefix).get(prefix + page)
     policy = dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; "))
     inline = re.findall(r"<script>(.*?)</script>", answer.text, re.DOTALL)
@@ -168,7 +168,7 @@ def test_pages_run_only_their_own_scripts_and_stand_in_no_frame(client: TestClie
     assert not re.search(r"\son\w+=|javascript:", answer.text)
 
 
-def test_a_change_may_be_called_a_merge_patch(document: dict[str, Any], client: TestClient) -> None:
+def test_a_patch_can_have_the_media_type_of_merge_patches(document: dict[str, Any], client: TestClient) -> None:
     for path in ("/users/{user_id}", "/items/{item_id}"):
         content = document["paths"][path]["patch"]["requestBody"]["content"]
         assert content["application/merge-patch+json"] == content["application/json"]
@@ -177,7 +177,7 @@ def test_a_change_may_be_called_a_merge_patch(document: dict[str, Any], client: 
     assert client.patch(f"/items/{id}", content=b'{"price": 12.5}', headers=headers).json()["price"] == 12.5
 
 
-def test_what_is_left_of_a_limit_is_in_the_answers_to_sign_ups_and_password_changes(document: dict[str, Any]) -> None:
+def test_sign_ups_and_password_changes_document_the_rate_limit_headers(document: dict[str, Any]) -> None:
     limited = {
         (path, status)
         for path, operations in document["paths"].items()

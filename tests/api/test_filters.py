@@ -60,7 +60,7 @@ def items(client: TestClient) -> list[dict[str, Any]]:
         ("sort=title&skip=2", [3, 5, 1, 2]),
     ],
 )
-def test_a_list_has_what_is_wanted_in_the_order_that_is_wanted(
+def test_a_list_is_filtered_and_sorted(
     client: TestClient, items: list[dict[str, Any]], query: str, expected: list[int]
 ) -> None:
     query = query.format(owner=items[0]["owner_id"])
@@ -72,7 +72,7 @@ def test_a_list_has_what_is_wanted_in_the_order_that_is_wanted(
 
 @pytest.mark.parametrize("sort", ["id", "-id", "title", "-title", "price", "-price"])
 @pytest.mark.parametrize("more", ["", "&owner_id=null", "&q=e"])
-def test_following_next_shows_what_is_wanted_once_and_in_order(
+def test_following_next_returns_every_matching_item_once_and_in_order(
     client: TestClient, items: list[dict[str, Any]], sort: str, more: str
 ) -> None:
     whole = client.get(f"/items/?sort={sort}{more}").json()
@@ -87,7 +87,7 @@ def test_following_next_shows_what_is_wanted_once_and_in_order(
     assert len(whole) > 1
 
 
-def test_users_are_found_by_their_address_and_by_whether_they_are_active(client: TestClient) -> None:
+def test_users_can_be_filtered_by_email_and_is_active(client: TestClient) -> None:
     users = [
         client.post("/users/", json={"email": f"{name}@example.com", "password": "wubbalubba"}).json()
         for name in ("rick", "morty", "summer")
@@ -112,7 +112,7 @@ def test_users_are_found_by_their_address_and_by_whether_they_are_active(client:
 @pytest.mark.parametrize(
     "asked", ["count=exact", 'count = "exact"', "respond-async, COUNT=exact; foo=1", "count=exact, count=none"]
 )
-def test_what_is_asked_to_be_counted_is_counted(client: TestClient, items: list[dict[str, Any]], asked: str) -> None:
+def test_rows_are_counted_if_the_client_prefers_it(client: TestClient, items: list[dict[str, Any]], asked: str) -> None:
     for path, count in (
         ("/items/?limit=1", 6),
         ("/users/?limit=1", 1),
@@ -127,7 +127,7 @@ def test_what_is_asked_to_be_counted_is_counted(client: TestClient, items: list[
     "asked",
     ["", "count=planned", "respond-async", "exact", "count=none, count=exact", "count, count=exact", "count=ex act"],
 )
-def test_nothing_else_is_counted(client: TestClient, items: list[dict[str, Any]], asked: str) -> None:
+def test_other_preferences_count_nothing(client: TestClient, items: list[dict[str, Any]], asked: str) -> None:
     answer = client.get("/items/", headers={"Prefer": asked})
     assert not {"X-Total-Count", "Preference-Applied"} & {name.title() for name in answer.headers}
 
@@ -167,10 +167,10 @@ def test_nothing_else_is_counted(client: TestClient, items: list[dict[str, Any]]
         ("sort=price&cursor=\xfc", ["query", "cursor"]),
     ],
 )
-def test_what_cannot_be_asked_is_refused(untouched: TestClient, query: str, location: list[str]) -> None:
+def test_an_invalid_query_of_items_is_refused(untouched: TestClient, query: str, location: list[str]) -> None:
     expect_invalid(untouched.get(f"/items/?{query}"), [*location])
 
 
 @pytest.mark.parametrize("query", ["email=rick", "email=", "is_active=1", "is_active=yes", "is_active=", "title=x"])
-def test_what_cannot_be_asked_of_users_is_refused(untouched: TestClient, query: str) -> None:
+def test_an_invalid_query_of_users_is_refused(untouched: TestClient, query: str) -> None:
     expect_invalid(untouched.get(f"/users/?{query}"), ["query", query.partition("=")[0]])

@@ -84,7 +84,7 @@ MEMBERS = [
 
 
 @pytest.mark.parametrize(("path", "member", "raw"), MEMBERS)
-def test_a_member_that_breaks_a_rule_is_named(untouched: TestClient, path: str, member: str, raw: str) -> None:
+def test_an_invalid_field_is_named(untouched: TestClient, path: str, member: str, raw: str) -> None:
     members = (USER if path == "/users/" else ITEM) | {member: raw}
     body = ", ".join(f'"{name}": {value}' for name, value in members.items())
     answer = untouched.post(path, content=f"{{{body}}}".encode(), headers={"Content-Type": "application/json"})
@@ -93,20 +93,20 @@ def test_a_member_that_breaks_a_rule_is_named(untouched: TestClient, path: str, 
 
 
 @pytest.mark.parametrize("raw", TITLES.values(), ids=TITLES)
-def test_a_title_is_under_the_same_rules_when_it_is_called_a_name(untouched: TestClient, raw: str) -> None:
+def test_a_title_sent_as_name_is_validated_like_a_title(untouched: TestClient, raw: str) -> None:
     content = f'{{"name": {raw}}}'.encode()
     answer = untouched.post("/items/", content=content, headers={"Content-Type": "application/json"})
     expect_problem(answer, 422, "invalid-request")
     assert MARKER not in answer.text
 
 
-def test_a_member_that_is_missing_is_named(untouched: TestClient) -> None:
+def test_a_missing_field_is_named(untouched: TestClient) -> None:
     expect_invalid(untouched.post("/users/", json={"password": MARKER}), ["body", "email"])
     expect_invalid(untouched.post("/users/", json={"email": "rick@example.com"}), ["body", "password"])
     expect_invalid(untouched.post("/items/", json={"description": MARKER}), ["body", "title"])
 
 
-def test_all_that_is_wrong_is_told_at_once(untouched: TestClient) -> None:
+def test_all_errors_are_reported_at_once(untouched: TestClient) -> None:
     expect_invalid(untouched.post("/users/", json={"more": MARKER}), ["body", "email"], ["body", "password"])
     answer = untouched.post("/items/", json={"title": [MARKER], "price": MARKER, "owner_id": 0})
     expect_invalid(answer, ["body", "title"], ["body", "price"], ["body", "owner_id"])

@@ -44,7 +44,7 @@ LISTS = ["/users/", "/items/", "/users/1/items/"]
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-def test_a_body_that_cannot_be_understood_is_refused(untouched: TestClient, body: bytes) -> None:
+def test_a_body_that_cannot_be_parsed_is_refused(untouched: TestClient, body: bytes) -> None:
     for path in ("/users/", "/items/", "/users/1/items/"):
         answer = untouched.post(path, content=body, headers=JSON)
         status = answer.status_code
@@ -54,7 +54,7 @@ def test_a_body_that_cannot_be_understood_is_refused(untouched: TestClient, body
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "gzip, identity", "identity, identity", MARKER])
-def test_a_coded_body_is_refused_whatever_is_in_it(untouched: TestClient, coding: str) -> None:
+def test_a_body_with_a_content_encoding_is_refused(untouched: TestClient, coding: str) -> None:
     for path, body in (("/users/", USER), ("/items/", compress(ITEM)), ("/items/batch", b"")):
         answer = untouched.post(path, content=body, headers=JSON | {"Content-Encoding": coding})
         expect_problem(answer, 415)
@@ -62,13 +62,13 @@ def test_a_coded_body_is_refused_whatever_is_in_it(untouched: TestClient, coding
         assert MARKER not in answer.text
 
 
-def test_a_body_that_is_said_to_have_no_coding_is_read(untouched: TestClient) -> None:
+def test_a_body_with_the_identity_encoding_is_read(untouched: TestClient) -> None:
     for coding in ("identity", "Identity", ""):
         expect_invalid(untouched.post("/items/", content=b"{}", headers=JSON | {"Content-Encoding": coding}), TITLE)
 
 
 @pytest.mark.parametrize("headers", [{}, *({"Content-Type": type} for type in TYPES)], ids=["no type", *TYPES])
-def test_a_body_that_does_not_say_it_is_json_is_refused(untouched: TestClient, headers: dict[str, str]) -> None:
+def test_a_body_without_a_json_media_type_is_refused(untouched: TestClient, headers: dict[str, str]) -> None:
     for path, body in (("/users/", USER), ("/items/", ITEM), ("/users/1/items/", ITEM)):
         answer = untouched.post(path, content=body, headers=headers)
         expect_invalid(answer, ["body"])
@@ -77,7 +77,7 @@ def test_a_body_that_does_not_say_it_is_json_is_refused(untouched: TestClient, h
 
 
 @pytest.mark.parametrize("id", ["0", "-1", "-0", *NO_WHOLE_NUMBERS, *TOO_GREAT])
-def test_an_id_is_a_whole_number_of_64_bits_in_decimal_digits(untouched: TestClient, id: str) -> None:
+def test_an_id_is_a_64_bit_integer_in_decimal_digits(untouched: TestClient, id: str) -> None:
     quoted = quote(id, safe="")
     expect_invalid(untouched.get(f"/items/{quoted}"), ["path", "item_id"])
     answers = [
@@ -92,7 +92,7 @@ def test_an_id_is_a_whole_number_of_64_bits_in_decimal_digits(untouched: TestCli
 
 @pytest.mark.parametrize("value", ["", "-1", *NO_WHOLE_NUMBERS, *TOO_GREAT])
 @pytest.mark.parametrize("name", ["limit", "skip", "offset", "after"])
-def test_a_page_is_asked_for_in_whole_numbers_of_64_bits(untouched: TestClient, name: str, value: str) -> None:
+def test_paging_parameters_are_64_bit_integers(untouched: TestClient, name: str, value: str) -> None:
     for path in LISTS:
         answer = untouched.get(f"{path}?{name}={quote(value, safe='')}")
         expect_invalid(answer, ["query", name])
@@ -106,7 +106,7 @@ def test_a_page_has_1_to_100_rows(untouched: TestClient, limit: str) -> None:
 
 
 @pytest.mark.parametrize("length", [BODY_MAX + 1, 10**18, pytest.param("9" * 5_000, id="5,000 digits")])
-def test_an_announced_body_over_1_mib_is_refused_unread(untouched: TestClient, length: object) -> None:
+def test_a_content_length_over_1_mib_is_refused_before_the_body_is_read(untouched: TestClient, length: object) -> None:
     def unread() -> Iterator[bytes]:
         pytest.fail("it was read")
         yield b""
@@ -125,7 +125,7 @@ def test_a_body_over_1_mib_is_refused_whole_or_in_pieces(untouched: TestClient) 
             assert MARKER not in answer.text
 
 
-def test_what_stands_before_a_body_of_1_mib_does_not_matter(untouched: TestClient) -> None:
+def test_headers_do_not_count_towards_the_1_mib_of_a_body(untouched: TestClient) -> None:
     nothing = b'{"title": ""}'
     blanks = b" " * (BODY_MAX - len(nothing))
     expect_invalid(untouched.post("/items/", content=blanks + nothing, headers=JSON), ["body", "title"])

@@ -12,7 +12,7 @@ def user_id(client: TestClient) -> int:
     return int(answer.json()["id"])
 
 
-def test_a_new_item_is_shown_in_full_and_in_order(client: TestClient, user_id: int) -> None:
+def test_a_new_item_is_returned_with_all_fields_in_order(client: TestClient, user_id: int) -> None:
     whole = {"title": "Towel", "description": "Big", "price": 42.5}
     answer = client.post(f"/users/{user_id}/items/", json=whole)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
@@ -24,7 +24,7 @@ def test_a_new_item_is_shown_in_full_and_in_order(client: TestClient, user_id: i
     assert client.get(f"/users/{user_id}/items/").text == f"[{shown}]"
 
 
-def test_only_the_title_must_be_given(client: TestClient) -> None:
+def test_only_the_title_is_required(client: TestClient) -> None:
     answer = client.post("/items/", json={"title": "Towel"})
     assert answer.status_code == 200
     assert answer.text == (
@@ -32,7 +32,7 @@ def test_only_the_title_must_be_given(client: TestClient) -> None:
     )
 
 
-def test_null_is_the_same_as_nothing(client: TestClient) -> None:
+def test_null_means_the_same_as_a_missing_field(client: TestClient) -> None:
     item = client.post("/items/", json={"title": "Towel", "description": None, "price": None, "owner_id": None}).json()
     assert item == {"title": "Towel", "description": None, "price": None, "id": item["id"], "owner_id": None}
 
@@ -45,20 +45,20 @@ def test_the_location_of_a_new_item_can_be_followed(client: TestClient, user_id:
         assert (followed.status_code, followed.text) == (200, answer.text)
 
 
-def test_an_item_can_be_given_an_owner_by_either_path(client: TestClient, user_id: int) -> None:
+def test_an_item_with_an_owner_can_be_created_by_either_path(client: TestClient, user_id: int) -> None:
     one = client.post("/items/", json={"title": "one", "owner_id": user_id}).json()
     two = client.post(f"/users/{user_id}/items/", json={"title": "two"}).json()
     assert (one["owner_id"], two["owner_id"]) == (user_id, user_id)
     assert client.get(f"/users/{user_id}/items/").json() == [one, two]
 
 
-def test_the_path_says_whose_it_is_whatever_the_body_says(client: TestClient, user_id: int) -> None:
+def test_the_owner_in_the_path_wins_over_the_body(client: TestClient, user_id: int) -> None:
     item = client.post(f"/users/{user_id}/items/", json={"title": "Towel", "owner_id": user_id + 1, "id": 77}).json()
     assert item["owner_id"] == user_id
     assert item["id"] != 77
 
 
-def test_name_is_another_spelling_of_title(client: TestClient, user_id: int) -> None:
+def test_name_is_an_alias_of_title(client: TestClient, user_id: int) -> None:
     for path in ("/items/", f"/users/{user_id}/items/"):
         assert client.post(path, json={"name": "Towel"}).json()["title"] == "Towel"
         assert client.post(path, json={"name": "Sieve", "title": "Towel"}).json()["title"] == "Towel"
@@ -70,7 +70,7 @@ def test_an_item_that_does_not_exist_is_not_found(client: TestClient, item_id: i
     assert problem["detail"] == "Item not found"
 
 
-def test_a_refused_item_leaves_nothing_and_the_next_one_is_kept(client: TestClient, user_id: int) -> None:
+def test_a_refused_item_is_not_stored_and_the_next_one_is(client: TestClient, user_id: int) -> None:
     expect_problem(client.post("/items/", json={"title": "Towel", "owner_id": user_id + 1}), 404, "user-not-found")
     expect_problem(client.post(f"/users/{user_id + 1}/items/", json={"title": "Towel"}), 404, "user-not-found")
     assert client.get("/items/").json() == []

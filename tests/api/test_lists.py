@@ -35,7 +35,7 @@ def ids(rows: list[dict[str, Any]]) -> list[int]:
 
 
 @every_list
-def test_an_empty_list_is_empty_and_ends(client: TestClient, container: Container, kind: str) -> None:
+def test_a_list_without_rows_is_empty_and_has_no_next(client: TestClient, container: Container, kind: str) -> None:
     path, _ = fill(container, "items of one user", 0) if kind == "items of one user" else (f"/{kind}/", [])
     answer = client.get(path)
     assert (answer.status_code, answer.text) == (200, "[]")
@@ -44,7 +44,7 @@ def test_an_empty_list_is_empty_and_ends(client: TestClient, container: Containe
 
 
 @every_list
-def test_following_next_shows_every_row_once_and_ends(client: TestClient, container: Container, kind: str) -> None:
+def test_following_next_returns_every_row_once_and_ends(client: TestClient, container: Container, kind: str) -> None:
     path, expected = fill(container, kind, 7)
     for limit in (1, 3, 6):
         answer = client.get(path, params={"limit": limit})
@@ -88,14 +88,16 @@ PAGES = {
 
 
 @every_list
-def test_a_page_shows_the_rows_it_was_asked_for(client: TestClient, container: Container, kind: str) -> None:
+def test_a_page_has_the_requested_rows(client: TestClient, container: Container, kind: str) -> None:
     path, expected = fill(container, kind, 7)
     for query, shown in PAGES.items():
         assert ids(client.get(f"{path}?{query}").json()) == expected[shown], query
 
 
 @every_list
-def test_after_shows_only_greater_ids_and_goes_with_skip(client: TestClient, container: Container, kind: str) -> None:
+def test_after_returns_only_greater_ids_and_combines_with_skip(
+    client: TestClient, container: Container, kind: str
+) -> None:
     path, expected = fill(container, kind, 7)
     assert ids(client.get(path, params={"after": expected[2]}).json()) == expected[3:]
     assert ids(client.get(path, params={"after": expected[2], "skip": 1, "limit": 2}).json()) == expected[4:6]
@@ -112,7 +114,7 @@ def test_a_page_has_at_most_100_rows(client: TestClient, container: Container, k
 
 
 @every_list
-def test_what_a_list_does_not_know_is_refused_by_name(client: TestClient, container: Container, kind: str) -> None:
+def test_unknown_parameters_are_refused_by_name(client: TestClient, container: Container, kind: str) -> None:
     path, _ = fill(container, kind, 1)
     answer = client.get(path, params={"limit": 1, "colour": "red"})
     assert answer.status_code == 422
@@ -121,7 +123,7 @@ def test_what_a_list_does_not_know_is_refused_by_name(client: TestClient, contai
 
 
 @every_list
-def test_a_row_that_comes_while_one_reads_is_seen_at_the_end(
+def test_a_row_that_is_added_while_paging_is_on_the_last_page(
     client: TestClient, container: Container, kind: str
 ) -> None:
     path, expected = fill(container, kind, 3)
@@ -134,7 +136,7 @@ def test_a_row_that_comes_while_one_reads_is_seen_at_the_end(
 
 
 @every_list
-def test_behind_a_proxy_addresses_keep_its_prefix(container: Container, kind: str) -> None:
+def test_behind_a_proxy_links_keep_its_prefix(container: Container, kind: str) -> None:
     path, expected = fill(container, kind, 2)
     with TestClient(create_app(container), root_path="/belongings") as client:
         answer = client.get(f"/belongings{path}", params={"limit": 1})

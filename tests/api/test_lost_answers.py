@@ -76,12 +76,12 @@ def check_retries(container: Container, requests: int) -> None:
     assert container.unit_of_work().views.count_items() == requests
 
 
-def test_what_is_sent_again_until_it_is_acknowledged_is_kept_once(container: Container) -> None:
+def test_requests_retried_until_acknowledged_take_effect_once(container: Container) -> None:
     check_retries(container, 60)
 
 
 @pytest.mark.long
-def test_5000_requests_whose_answers_get_lost_are_kept_once_each(container: Container) -> None:
+def test_5000_requests_with_lost_responses_take_effect_once_each(container: Container) -> None:
     check_retries(container, 5_000)
 
 
@@ -118,10 +118,10 @@ def check_conditional_changes(container: Container, changes: int) -> None:
     assert (statuses[200], sum(statuses.values())) == (final, changes)
 
 
-def test_every_conditional_change_that_succeeds_is_there_once(container: Container) -> None:
+def test_every_conditional_change_that_succeeds_takes_effect_once(container: Container) -> None:
     check_conditional_changes(container, 80)
 
 
 @pytest.mark.long
-def test_20000_conditional_changes_are_there_once_each(container: Container) -> None:
+def test_20000_conditional_changes_take_effect_once_each(container: Container) -> None:
     check_conditional_changes(container, 20_000)

@@ -44,7 +44,7 @@ def test_requests_are_counted_by_method_route_and_status(client: TestClient) -> 
     }
 
 
-def test_the_time_of_requests_is_in_a_histogram(client: TestClient) -> None:
+def test_the_duration_of_requests_is_a_histogram(client: TestClient) -> None:
     for _ in range(3):
         client.get("/users/1")
     told = figures(client.get("/metrics").text)
@@ -64,7 +64,7 @@ def test_each_application_counts_its_own_requests(client: TestClient) -> None:
 
 
 @SQL_STORES
-def test_connections_and_lanes_are_looked_at_when_somebody_asks(container: Container) -> None:
+def test_the_use_of_connections_and_threads_is_current(container: Container) -> None:
     pools = ("reading", "scanning", "writing")
     idle = {f'belongings_connections_{what}{{pool="{pool}"}}': 0 for what in ("in_use", "waiting") for pool in pools}
     thread_pools = ("reading", "scanning", "writing", "hashing", "checking")
@@ -83,13 +83,13 @@ def test_connections_and_lanes_are_looked_at_when_somebody_asks(container: Conta
     assert told['belongings_connections_in_use{pool="writing"}'] == 1
 
 
-def test_lines_of_the_log_that_were_dropped_are_counted(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dropped_log_lines_are_counted(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     for dropped in (3, 3, 5):
         monkeypatch.setattr(metrics, "dropped_lines", lambda dropped=dropped: dropped)
         assert figures(client.get("/metrics").text)["belongings_log_lines_dropped_total"] == dropped
 
 
-def test_every_series_says_what_it_means(client: TestClient) -> None:
+def test_every_metric_has_a_help_text(client: TestClient) -> None:
     text = client.get("/metrics").text
     typed = re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)
     assert typed == re.findall(r"^# HELP (\S+) .+\.$", text, re.MULTILINE)
@@ -97,7 +97,7 @@ def test_every_series_says_what_it_means(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("wanted", ["text/plain", "application/openmetrics-text"])
-def test_it_speaks_what_is_asked_for(client: TestClient, wanted: str) -> None:
+def test_the_format_is_negotiated(client: TestClient, wanted: str) -> None:
     answer = client.get("/metrics", headers={"Accept": wanted})
     assert answer.headers["Content-Type"].startswith(wanted)
 
@@ -108,13 +108,13 @@ def test_metrics_can_only_be_read(client: TestClient) -> None:
     assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
-def test_metrics_need_not_be_there() -> None:
+def test_metrics_can_be_turned_off() -> None:
     container = build_container(Settings(database_url=SecretStr("memory://"), metrics=False))
     with TestClient(create_app(container)) as client:
         expect_problem(client.get("/metrics"), 404)
 
 
-def test_the_documentation_need_not_be_there() -> None:
+def test_the_documentation_can_be_turned_off() -> None:
     container = build_container(Settings(database_url=SecretStr("memory://"), docs=False))
     with TestClient(create_app(container)) as client:
         for path in (

@@ -36,7 +36,7 @@ def client() -> Iterator[TestClient]:
     ],
 )
 @pytest.mark.parametrize("root_path", ["", "/belongings"])
-def test_a_slash_at_the_end_leads_to_the_right_path_on_the_same_server(
+def test_a_wrong_trailing_slash_redirects_to_the_right_path_on_the_same_server(
     client: TestClient, root_path: str, path: str, location: str | None
 ) -> None:
     behind_a_proxy = TestClient(client.app, root_path=root_path, follow_redirects=False)
@@ -52,7 +52,7 @@ def test_a_redirect_never_leads_to_another_server(client: TestClient) -> None:
         assert "Location" not in answer.headers
 
 
-def test_a_request_is_sent_on_with_its_method_and_its_body(client: TestClient) -> None:
+def test_a_redirect_keeps_the_method_and_the_body(client: TestClient) -> None:
     redirected = client.post("/items", json={"title": "Towel"})
     assert redirected.status_code == 307
     assert client.post(redirected.headers["Location"], json={"title": "Towel"}).status_code == 200
@@ -71,14 +71,14 @@ def test_a_request_is_sent_on_with_its_method_and_its_body(client: TestClient) -
         ("/static-offline-docs/favicon.png", "GET, HEAD, OPTIONS"),
     ],
 )
-def test_options_says_which_methods_there_are(client: TestClient, path: str, allowed: str) -> None:
+def test_options_lists_the_methods(client: TestClient, path: str, allowed: str) -> None:
     answer = client.options(path)
     assert (answer.status_code, answer.content) == (204, b"")
     assert answer.headers["Allow"] == allowed
 
 
 @pytest.mark.parametrize("root_path", ["", "/belongings"])
-def test_load_balancers_are_answered_that_ask_for_the_whole_server_or_name_no_host(root_path: str) -> None:
+def test_load_balancers_can_request_the_whole_server_or_send_no_host(root_path: str) -> None:
     requests = {
         b"OPTIONS / HTTP/1.0\r\n\r\n": b"HTTP/1.1 204 ",
         b"OPTIONS * HTTP/1.1\r\nHost: backend-7\r\nConnection: close\r\n\r\n": b"HTTP/1.1 421 ",
@@ -101,10 +101,10 @@ async def say(port: int, request: bytes) -> bytes:
         return b"".join([piece async for piece in connection])
 
 
-def test_options_of_a_path_that_does_not_exist_is_not_found(client: TestClient) -> None:
+def test_options_of_an_unknown_path_is_a_404(client: TestClient) -> None:
     expect_problem(client.options("/nothing"), 404)
 
 
-def test_the_root_has_no_other_method(client: TestClient) -> None:
+def test_the_root_has_no_method_but_options(client: TestClient) -> None:
     expect_problem(client.get("/"), 404)
     expect_problem(client.post("/"), 404)

@@ -32,12 +32,12 @@ REQUESTS: list[tuple[str, str, Any]] = [
 
 @in_memory
 @pytest.mark.parametrize("path", ["/", "/nothing", "/users/1/nothing", "/items/1/2", "/users//items/", "//users/"])
-def test_a_path_that_leads_nowhere_is_not_found(client: TestClient, path: str) -> None:
+def test_an_unknown_path_is_a_404(client: TestClient, path: str) -> None:
     assert expect_problem(client.get(f"http://testserver{path}"), 404)["detail"] == "Not Found"
 
 
 @in_memory
-def test_no_path_answers_a_method_that_it_does_not_document(client: TestClient) -> None:
+def test_methods_that_are_not_documented_are_not_allowed(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     for path, operations in paths.items():
         documented = {method.upper() for method in operations}
@@ -55,7 +55,7 @@ def test_head_is_get_without_the_content(client: TestClient, path: str) -> None:
 
 
 @in_memory
-def test_head_writes_nothing(client: TestClient) -> None:
+def test_head_changes_nothing(client: TestClient) -> None:
     assert "HEAD" in client.put("/items/").headers["Allow"]
     client.head("/items/")
     assert client.get("/items/").json() == []
@@ -78,7 +78,9 @@ def out_of_reach(request: pytest.FixtureRequest) -> Iterator[TestClient]:
 
 
 @pytest.mark.parametrize(("method", "path", "body"), [*REQUESTS, ("GET", "/health/ready", None)])
-def test_without_a_database_every_answer_is_503(out_of_reach: TestClient, method: str, path: str, body: object) -> None:
+def test_without_a_database_every_response_is_a_503(
+    out_of_reach: TestClient, method: str, path: str, body: object
+) -> None:
     answer = out_of_reach.request(method, path, json=body)
     problem = expect_problem(answer, 503, "database-unavailable")
     assert problem["detail"] == "The database is temporarily unavailable"
@@ -86,14 +88,14 @@ def test_without_a_database_every_answer_is_503(out_of_reach: TestClient, method
     assert not any(word in answer.text for word in ("s3cret", "127.0.0.1", "refused"))
 
 
-def test_without_a_database_the_process_is_alive_and_refuses_what_is_wrong(out_of_reach: TestClient) -> None:
+def test_without_a_database_the_process_is_live_and_validates_requests(out_of_reach: TestClient) -> None:
     assert out_of_reach.get("/health/live").text == '{"status":"ok"}'
     expect_problem(out_of_reach.get("/users/0"), 422, "invalid-request")
     expect_problem(out_of_reach.get("/nothing"), 404)
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
-def test_until_the_database_is_migrated_every_answer_is_503(databases: Databases, kind: str) -> None:
+def test_until_the_database_is_migrated_every_response_is_a_503(databases: Databases, kind: str) -> None:
     container = container_for(databases.empty(kind))
     with TestClient(create_app(container), raise_server_exceptions=False) as client:
         ready = expect_problem(client.get("/health/ready"), 503, "schema-mismatch")
@@ -107,7 +109,7 @@ def test_until_the_database_is_migrated_every_answer_is_503(databases: Databases
 
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
-def test_who_waits_too_long_for_another_writer_is_told_to_come_again(tmp_path: Path, kind: str) -> None:
+def test_a_request_that_waits_too_long_for_another_writer_is_a_503(tmp_path: Path, kind: str) -> None:
     url = "memory://" if kind == "memory" else f"sqlite:///{tmp_path}/busy.db"
     container = build_container(Settings(database_url=SecretStr(url), pool_wait=0.5))
     with TestClient(create_app(container)) as client:
@@ -128,7 +130,7 @@ class BrokenHasher:
         raise RuntimeError(f"cannot hash {password}")
 
 
-def test_what_nobody_foresaw_is_a_500_that_reveals_nothing(container: Container) -> None:
+def test_an_unexpected_error_is_a_500_that_reveals_nothing(container: Container) -> None:
     app = create_app(container)
     with container.hasher.override(BrokenHasher()), TestClient(app, raise_server_exceptions=False) as client:
         answer = client.post("/users/", json={"email": "rick@example.com", "password": "wubbalubba"})

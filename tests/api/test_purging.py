@@ -31,7 +31,7 @@ def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("container", SQL, indirect=True)
-def test_items_of_a_removed_user_are_deleted_while_the_application_runs_and_after_a_restart(
+def test_items_of_a_deleted_user_are_purged_while_the_application_runs_and_after_a_restart(
     container: SqlContainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = create_app(container)
@@ -55,7 +55,7 @@ def test_items_of_a_removed_user_are_deleted_while_the_application_runs_and_afte
     run(main)
 
 
-def test_a_purge_that_fails_is_tried_again(monkeypatch: pytest.MonkeyPatch, container: SqlContainer) -> None:
+def test_a_failed_purge_is_retried(monkeypatch: pytest.MonkeyPatch, container: SqlContainer) -> None:
     errors = [StorageUnavailable("away"), ZeroDivisionError()]
     store = container.store()
 

@@ -95,7 +95,7 @@ def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("status", "method", "path", "route", "sent"), REQUESTS)
-def test_every_answer_has_its_id_and_is_kept_by_nobody(
+def test_every_response_has_a_request_id_and_is_not_stored(
     client: TestClient, status: int, method: str, path: str, route: str, sent: Any
 ) -> None:
     answer = ask(client, method, path, sent)
@@ -128,32 +128,32 @@ def test_the_log_names_the_route_and_not_the_path(
 @pytest.mark.parametrize(
     "id", ["a", "x" * 128, "0190163d-8694-739b-aea5-966c26f8ad91", "Root=1-67891233-abcdef/7~b:c+d=", "req_1.2"]
 )
-def test_a_sane_id_is_taken(client: TestClient, id: str) -> None:
+def test_a_valid_request_id_is_used(client: TestClient, id: str) -> None:
     answer = client.get("/users/99", headers={"X-Request-ID": id})
     assert answer.headers["X-Request-ID"] == id
     assert answer.json()["request_id"] == id
 
 
 @pytest.mark.parametrize("id", [b"", b" ", b"x" * 129, b"a b", b"a,b", b'a"b', b"a\\b", b"<", b"\xff", b"a\tb"])
-def test_any_other_id_is_replaced_and_not_repeated(client: TestClient, id: bytes) -> None:
+def test_an_invalid_request_id_is_replaced_and_not_repeated(client: TestClient, id: bytes) -> None:
     answer = client.get("/users/99", headers=[(b"X-Request-ID", id)])
     assert MADE.fullmatch(answer.headers["X-Request-ID"])
     assert answer.json()["request_id"] == answer.headers["X-Request-ID"]
 
 
-def test_without_an_id_every_request_gets_another_one(client: TestClient) -> None:
+def test_requests_without_an_id_get_different_ones(client: TestClient) -> None:
     ids = {client.get("/health/live").headers["X-Request-ID"] for _ in range(100)}
     assert len(ids) == 100
     assert all(map(MADE.fullmatch, ids))
 
 
-def test_a_503_carries_its_id_and_so_does_the_reason_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_503_has_the_request_id(caplog: pytest.LogCaptureFixture) -> None:
     with TestClient(create_app(container_for(f"postgresql://rick:s3cret@127.0.0.1:{free_port()}/none"))) as client:
         answer = client.get("/users/1", headers={"X-Request-ID": "ours"})
     assert expect_problem(answer, 503, "database-unavailable")["request_id"] == "ours"
 
 
-def test_what_a_use_case_logs_carries_the_id_of_its_request(app: FastAPI) -> None:
+def test_log_records_of_a_use_case_have_the_request_id(app: FastAPI) -> None:
     class TalkativeHasher:
         """Says what it does."""
 
@@ -180,7 +180,7 @@ def test_an_unexpected_error_is_logged_once_with_its_traceback(
     assert [record.getMessage() for record in errors] == ["unexpected error"]
 
 
-def test_an_error_behind_the_head_of_an_answer_is_logged_and_ends_the_answer(
+def test_an_error_after_the_start_of_a_response_is_logged_and_ends_the_response(
     app: FastAPI, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     class HalfAnAnswer:
@@ -194,7 +194,9 @@ def test_an_error_behind_the_head_of_an_answer_is_logged_and_ends_the_answer(
     assert [line["route"] for line in logged(capsys)] == ["/half"]
 
 
-def test_a_client_that_left_before_its_answer_is_told_apart(app: FastAPI, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_client_that_disconnects_before_the_response_is_logged_as_aborted(
+    app: FastAPI, capsys: pytest.CaptureFixture[str]
+) -> None:
     class SlowAnswer:
         async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
             await asyncio.sleep(0.02)
@@ -212,15 +214,15 @@ def test_a_client_that_left_before_its_answer_is_told_apart(app: FastAPI, capsys
     ]
 
 
-def test_a_client_that_leaves_while_it_sends_is_told_apart(app: FastAPI, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_client_that_disconnects_within_the_body_is_logged_as_aborted(
+    app: FastAPI, capsys: pytest.CaptureFixture[str]
+) -> None:
     begun = {"type": "http.request", "body": b'{"title": ', "more_body": True}
     talk(app, "/items/", listen_for([begun, {"type": "http.disconnect"}, {"type": "http.disconnect"}]), "POST")
     assert [(line["status"], line["aborted"]) for line in logged(capsys)] == [("400", " aborted")]
 
 
-def test_a_request_that_is_cancelled_has_a_line_without_a_status(
-    app: FastAPI, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_cancelled_request_is_logged_without_a_status(app: FastAPI, capsys: pytest.CaptureFixture[str]) -> None:
     async def ask_and_give_up() -> None:
         asking = asyncio.ensure_future(app(scope("/items/", "POST"), listen_for([]), silently))
         await asyncio.sleep(0)
@@ -232,13 +234,13 @@ def test_a_request_that_is_cancelled_has_a_line_without_a_status(
     assert [(line["status"], line["aborted"]) for line in logged(capsys)] == [("-", " aborted")]
 
 
-def test_a_method_that_nobody_knows_is_not_repeated(client: TestClient, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_method_is_not_logged(client: TestClient, capsys: pytest.CaptureFixture[str]) -> None:
     client.request("PASSWORD", "/items/")
     assert [line["method"] for line in logged(capsys)] == ["OTHER"]
 
 
 @pytest.mark.parametrize("format", ["text", "json"])
-def test_nothing_that_was_sent_is_logged(capsys: pytest.CaptureFixture[str], format: Format) -> None:
+def test_nothing_that_the_client_sent_is_logged(capsys: pytest.CaptureFixture[str], format: Format) -> None:
     container = build_container(Settings(database_url=SecretStr("memory://"), log_format=format))
     with TestClient(create_app(container), raise_server_exceptions=False) as client:
         client.get("/items/marker?q=marker&marker=1", headers={"Authorization": "marker", "X-Request-ID": "mark er"})
@@ -249,7 +251,7 @@ def test_nothing_that_was_sent_is_logged(capsys: pytest.CaptureFixture[str], for
     assert "marker" not in told
 
 
-def test_in_json_every_line_is_an_object(capsys: pytest.CaptureFixture[str]) -> None:
+def test_in_json_every_log_line_is_an_object(capsys: pytest.CaptureFixture[str]) -> None:
     container = build_container(Settings(database_url=SecretStr("memory://"), log_format="json"))
     app = create_app(container)
     with TestClient(app, client=('"\n\x1b[31m', 1)) as client:
@@ -271,13 +273,13 @@ def test_in_json_every_line_is_an_object(capsys: pytest.CaptureFixture[str]) -> 
     }
 
 
-def test_no_address_breaks_a_line_of_text(app: FastAPI, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_client_address_breaks_a_log_line(app: FastAPI, capsys: pytest.CaptureFixture[str]) -> None:
     with TestClient(app, client=("\n\x1b[31m", 1)) as client:
         client.get("/health/live")
     assert [line["client"] for line in logged(capsys)] == [r"'\n\x1b[31m'"]
 
 
-def test_requests_need_not_be_logged(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_access_log_can_be_turned_off(capsys: pytest.CaptureFixture[str]) -> None:
     container = build_container(Settings(database_url=SecretStr("memory://"), log_requests=False))
     with TestClient(create_app(container), raise_server_exceptions=False) as client:
         assert client.get("/users/1").headers["X-Request-ID"]

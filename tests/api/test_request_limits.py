@@ -47,7 +47,7 @@ async def settle() -> None:
         await sleep(0)
 
 
-def test_one_request_too_many_is_asked_to_come_again_and_health_is_not() -> None:
+def test_a_request_over_the_limit_is_a_503_and_health_is_exempt() -> None:
     async def main() -> None:
         async with serving(requests=1) as (client, container):
             with container.unit_of_work() as uow:
@@ -65,7 +65,7 @@ def test_one_request_too_many_is_asked_to_come_again_and_health_is_not() -> None
     run(main())
 
 
-def test_a_request_whose_body_is_still_on_its_way_keeps_nobody_out() -> None:
+def test_a_request_that_waits_for_its_body_does_not_count() -> None:
     async def main() -> None:
         async with serving(requests=1) as (client, container):
             go_on = Event()
@@ -83,7 +83,7 @@ def test_a_request_whose_body_is_still_on_its_way_keeps_nobody_out() -> None:
     run(main())
 
 
-def test_bodies_that_are_too_large_together_are_refused_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bodies_that_are_too_large_together_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_limits, "ALL_BODIES_MAX", 1_000)
 
     async def main() -> None:
@@ -101,7 +101,7 @@ def test_bodies_that_are_too_large_together_are_refused_and_forgotten(monkeypatc
     run(main())
 
 
-def test_a_body_has_so_long_in_all() -> None:
+def test_a_body_that_does_not_arrive_in_time_is_a_408() -> None:
     async def main() -> None:
         async with serving(body_wait=0.05) as (client, _):
             never = Event()

@@ -33,7 +33,7 @@ def everything(client: TestClient) -> tuple[str, str]:
 
 
 @every_post
-def test_the_first_answer_is_given_again(client: TestClient, user: int, path: str, body: Any, other: Any) -> None:
+def test_a_retry_gets_the_first_response(client: TestClient, user: int, path: str, body: Any, other: Any) -> None:
     path = path.format(user=user)
     headers = {**KEY, "X-Request-ID": "again"}
     first = client.post(path, json=body, headers=headers)
@@ -45,7 +45,7 @@ def test_the_first_answer_is_given_again(client: TestClient, user: int, path: st
 
 
 @every_post
-def test_another_body_under_the_same_key_is_refused(
+def test_a_key_cannot_be_reused_with_another_body(
     client: TestClient, user: int, path: str, body: Any, other: Any
 ) -> None:
     path = path.format(user=user)
@@ -56,7 +56,7 @@ def test_another_body_under_the_same_key_is_refused(
     assert everything(client) == kept
 
 
-def test_another_route_under_the_same_key_is_refused(client: TestClient, user: int) -> None:
+def test_a_key_cannot_be_reused_on_another_route(client: TestClient, user: int) -> None:
     client.post("/items/", json={"title": "Towel"}, headers=KEY)
     kept = everything(client)
     for path, body in ((f"/users/{user}/items/", {"title": "Towel"}), ("/items/batch", [{"title": "Towel"}])):
@@ -64,7 +64,7 @@ def test_another_route_under_the_same_key_is_refused(client: TestClient, user: i
     assert everything(client) == kept
 
 
-def test_another_password_is_another_body(client: TestClient, container: Container) -> None:
+def test_another_password_counts_as_another_body(client: TestClient, container: Container) -> None:
     from adapters.password_hashing import Argon2PasswordHasher
 
     with container.hasher.override(providers.Singleton(Argon2PasswordHasher)):
@@ -75,7 +75,7 @@ def test_another_password_is_another_body(client: TestClient, container: Contain
         assert client.post("/users/", json=body, headers=KEY).text == first.text
 
 
-def test_how_a_body_is_written_does_not_matter(client: TestClient) -> None:
+def test_the_formatting_of_a_body_does_not_matter(client: TestClient) -> None:
     headers = KEY | {"Content-Type": "application/json"}
     first = client.post("/items/", content=b'{"title": "Towel", "price": 1}', headers=headers)
     again = client.post("/items/", content=b'{"price":1.0,\n"title":"\\u0054owel","owner_id":null}', headers=headers)
@@ -99,7 +99,7 @@ def test_different_keys_are_different_requests(client: TestClient) -> None:
         ("x" * 255, f'"{"x" * 255}"'),
     ],
 )
-def test_a_key_in_quotes_and_without_is_one_key(client: TestClient, bare: str, quoted: str) -> None:
+def test_a_key_with_and_without_quotes_is_the_same(client: TestClient, bare: str, quoted: str) -> None:
     answers = [
         client.post("/items/", json={"title": "Towel"}, headers={"Idempotency-Key": key})
         for key in (bare, quoted, bare)
@@ -108,14 +108,14 @@ def test_a_key_in_quotes_and_without_is_one_key(client: TestClient, bare: str, q
     assert client.get("/items/").json() == [answers[0].json()]
 
 
-def test_a_key_in_quotes_may_have_blanks(client: TestClient) -> None:
+def test_a_key_in_quotes_can_contain_spaces(client: TestClient) -> None:
     for key in ('" "', '"a b"', '"a  b"'):
         for _ in range(2):
             client.post("/items/", json={"title": "Towel"}, headers={"Idempotency-Key": key}).raise_for_status()
     assert len(client.get("/items/").json()) == 3
 
 
-def test_a_refusal_is_not_kept(client: TestClient, user: int) -> None:
+def test_a_refused_request_can_be_retried_with_the_same_key(client: TestClient, user: int) -> None:
     expect_problem(client.post("/users/1000000/items/", json={"title": "Towel"}, headers=KEY), 404, "user-not-found")
     taken = {"email": "summer@example.com", "password": SECRET}
     for _ in range(2):
@@ -130,7 +130,7 @@ def test_a_key_is_kept_for_24_hours(client: TestClient, container: Container) ->
             assert len(client.get("/items/").json()) == items
 
 
-def test_what_was_removed_since_is_still_told(client: TestClient) -> None:
+def test_a_retry_gets_the_first_response_after_the_resource_was_deleted(client: TestClient) -> None:
     first = client.post("/items/", json={"title": "Towel"}, headers=KEY)
     client.delete(first.headers["Location"])
     assert client.post("/items/", json={"title": "Towel"}, headers=KEY).text == first.text
@@ -143,7 +143,7 @@ _NO_STRINGS = ['"', '""', '"a', '"a"b', '"a";b=1', '"a", "b"', '"a\tb"', r'"a\"'
 @pytest.mark.parametrize(
     "key", ["", "x" * 256, "a b", "\t", "\u00e9".encode("latin-1"), b"\x7f", b'"\xe9"', *_NO_STRINGS]
 )
-def test_what_is_no_key_is_refused(untouched: TestClient, key: Any) -> None:
+def test_an_invalid_key_is_refused(untouched: TestClient, key: Any) -> None:
     answer = untouched.post("/items/", json={"title": "Towel"}, headers=[("Idempotency-Key", key)])
     expect_invalid(answer, ["header", "Idempotency-Key"])
 
@@ -154,7 +154,7 @@ def test_a_request_has_one_key(untouched: TestClient) -> None:
 
 
 @pytest.mark.parametrize(("path", "body"), [(path, body) for path, body, _ in POSTS if "{" not in path])
-def test_of_16_at_once_one_acts_and_the_others_hear_of_it(container: Container, path: str, body: Any) -> None:
+def test_of_16_simultaneous_requests_with_one_key_one_takes_effect(container: Container, path: str, body: Any) -> None:
     app = create_app(container)
     (answers,) = all_at_once(app, [("POST", path, body)] * 16, headers=KEY)
     statuses = Counter(answer.status_code for answer in answers)

@@ -9,7 +9,7 @@ from entrypoints.container import build_container
 from entrypoints.settings import Settings
 
 
-def test_the_routes_of_the_application_are_of_this_class(routes: str) -> None:
+def test_the_routes_of_the_application_have_the_expected_class(routes: str) -> None:
     expected = {"planned": PooledRoute, "plain": APIRoute}[routes]
     app = create_app(build_container(Settings(database_url=SecretStr("memory://"))))
     found = {

@@ -291,7 +291,7 @@ OTHERS += ["class", "bearer", "scopes", "response", "background", "anew", "again
         ),
     ],
 )
-def test_answers_are_those_of_fastapi(method: str, path: str, headers: dict[str, str], body: bytes) -> None:
+def test_responses_are_the_same_as_fastapis(method: str, path: str, headers: dict[str, str], body: bytes) -> None:
     answers: list[Any] = []
     for client in CLIENTS:
         answer = client.request(method, path, headers=headers, content=body, follow_redirects=False)
@@ -299,7 +299,7 @@ def test_answers_are_those_of_fastapi(method: str, path: str, headers: dict[str,
     assert answers[1:] == [answers[0], answers[0]]
 
 
-def test_only_what_is_understood_is_planned() -> None:
+def test_only_supported_routes_are_planned() -> None:
     planned = {each.name for each in iter_route_contexts(APPS[2].routes) if plan(each) is not None}
     assert planned == {"read", "write", "write_some", "find", "find_stored"}
 
@@ -322,7 +322,7 @@ REFUSALS = [refuse, refuse_later, refuse_and_clean_up, HTTPBearer()]
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=["async", "def", "yield", "class"])
 @pytest.mark.parametrize("level", ["application", "include", "router", "endpoint"])
-def test_a_dependency_that_refuses_is_heeded_at_every_level(level: str, refusal: Any) -> None:
+def test_a_dependency_that_refuses_is_called_at_every_level(level: str, refusal: Any) -> None:
     at = {
         each: [Depends(refusal)] if each == level else [] for each in ("application", "include", "router", "endpoint")
     }
@@ -341,7 +341,7 @@ def test_a_dependency_that_refuses_is_heeded_at_every_level(level: str, refusal:
     assert (client.get("/outer/inner/thing").status_code, client.get("/outer/inner/nothing").status_code) == (401, 404)
 
 
-def test_overrides_take_the_place_of_dependencies() -> None:
+def test_overrides_replace_dependencies() -> None:
     app = build_app(PooledRoute, with_table=True)
     client = TestClient(app)
     assert client.get("/v1/things").json()[1] == "None!None!"
@@ -370,7 +370,7 @@ def test_routes_that_are_added_later_are_found_and_kept_in_order() -> None:
     assert client.get("/v1/things/7").json() == [7, "/v1/things/7"]
 
 
-def test_what_comes_first_wins_whoever_serves_it() -> None:
+def test_the_first_matching_route_wins_planned_or_not() -> None:
     app = FastAPI()
     inner = FastAPI()
 

@@ -81,7 +81,7 @@ def answers(url: str) -> list[tuple[Any, ...]]:
     return heard
 
 
-def test_one_conversation_gets_the_same_answers_from_every_store(databases: Databases) -> None:
+def test_every_store_gives_the_same_responses(databases: Databases) -> None:
     expected = answers("memory://")
     for kind in ALL[1:]:
         url = databases.empty(kind)
@@ -90,7 +90,7 @@ def test_one_conversation_gets_the_same_answers_from_every_store(databases: Data
             assert (kind, turn, heard) == (kind, turn, said)
 
 
-def test_the_conversation_is_worth_having() -> None:
+def test_the_requests_cover_all_operations_and_outcomes() -> None:
     statuses = [status for _, _, _, status, _, _ in answers("memory://")]
     assert {200, 400, 404, 405, 422} <= set(statuses)
     assert statuses.count(200) > TURNS / 4

@@ -118,7 +118,7 @@ PLACES: dict[str, list[dict[str, Any]]] = {
 }
 
 
-def test_what_is_no_scan_takes_few_steps_however_many_rows_there_are(
+def test_lists_that_are_not_scans_take_few_steps_for_any_number_of_rows(
     steps: Callable[[PageParams, ItemFilter], int],
 ) -> None:
     quick = [
@@ -133,9 +133,7 @@ def test_what_is_no_scan_takes_few_steps_however_many_rows_there_are(
     assert steps(PageParams(), ItemFilter(words=("zebra",))) > FEW_STEPS
 
 
-def test_however_many_searches_there_are_everything_else_is_answered(
-    container: Container, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_searches_do_not_block_other_requests(container: Container, monkeypatch: pytest.MonkeyPatch) -> None:
     searching, go_on = Event(), Event()
     find = items.list_items
 

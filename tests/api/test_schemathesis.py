@@ -167,19 +167,19 @@ STORES = pytest.mark.parametrize("kind", ["memory", "sqlite"])
 
 
 @STORES
-def test_what_is_published_is_kept(databases: Databases, kind: str) -> None:
+def test_responses_conform_to_openapi(databases: Databases, kind: str) -> None:
     if found := violations(create_app(databases.migrated(kind)), Counter(), examples=20):
         pytest.fail("\n".join(found), pytrace=False)
 
 
 @STORES
-def test_what_is_published_is_kept_along_the_links(databases: Databases, kind: str) -> None:
+def test_responses_conform_to_openapi_along_links(databases: Databases, kind: str) -> None:
     assert follow_links(databases, kind, lives=20)["reads right after a removal"]
 
 
 @pytest.mark.long
 @STORES
-def test_what_is_published_is_kept_however_long_one_tries(
+def test_responses_conform_to_openapi_for_thousands_of_requests(
     databases: Databases, kind: str, record_property: Callable[[str, object], None]
 ) -> None:
     requests: Counter[str] = Counter()
@@ -192,7 +192,7 @@ def test_what_is_published_is_kept_however_long_one_tries(
 
 @pytest.mark.long
 @STORES
-def test_what_is_published_is_kept_along_ten_thousand_links(
+def test_responses_conform_to_openapi_along_ten_thousand_links(
     databases: Databases, kind: str, record_property: Callable[[str, object], None]
 ) -> None:
     requests = follow_links(databases, kind, lives=600)

@@ -31,14 +31,14 @@ def sign_up(client: TestClient, **more: Any) -> Response:
     return client.post("/users/", json=user | more)
 
 
-def test_nobody_is_limited_by_default() -> None:
+def test_there_is_no_limit_by_default() -> None:
     with serving() as client:
         answers = [sign_up(client) for _ in range(20)]
     assert [each.status_code for each in answers] == [200] * 20
     assert not any("RateLimit" in each.headers or "RateLimit-Policy" in each.headers for each in answers)
 
 
-def test_every_sign_up_tells_how_many_are_left_and_one_too_many_is_refused() -> None:
+def test_responses_have_the_remaining_quota_and_sign_ups_over_the_limit_are_refused() -> None:
     with serving(sign_up_limit="3/hour") as client:
         taken = {"email": "rick@example.com"}
         answers = [sign_up(client, **taken), sign_up(client, **taken), sign_up(client)]
@@ -54,7 +54,7 @@ def test_every_sign_up_tells_how_many_are_left_and_one_too_many_is_refused() -> 
     assert refused.headers["Retry-After"] == refused.headers["RateLimit"].partition("t=")[2]
 
 
-def test_a_change_of_a_password_counts_as_a_sign_up_does() -> None:
+def test_password_changes_count_like_sign_ups() -> None:
     with serving(sign_up_limit="3/hour") as client:
         assert sign_up(client).headers["RateLimit"].startswith('"sign-ups";r=2;')
         new = {"password": "battery staple"}
@@ -68,7 +68,7 @@ def test_a_change_of_a_password_counts_as_a_sign_up_does() -> None:
         assert answer.headers["Retry-After"] == answer.headers["RateLimit"].partition("t=")[2]
 
 
-def test_what_is_not_valid_and_so_never_hashed_is_not_counted() -> None:
+def test_invalid_requests_are_not_counted() -> None:
     with serving(sign_up_limit="1/hour") as client:
         for _ in range(3):
             answer = sign_up(client, email="nonsense")
@@ -76,7 +76,7 @@ def test_what_is_not_valid_and_so_never_hashed_is_not_counted() -> None:
         assert sign_up(client).status_code == 200
 
 
-def test_nothing_else_is_counted() -> None:
+def test_other_requests_are_not_counted() -> None:
     with serving(sign_up_limit="1/hour") as client:
         sign_up(client)
         for _ in range(3):
@@ -86,7 +86,7 @@ def test_nothing_else_is_counted() -> None:
         assert sign_up(client).status_code == 429
 
 
-def test_however_the_path_is_written_it_is_counted() -> None:
+def test_every_spelling_of_the_path_is_counted() -> None:
     with serving(sign_up_limit="1/hour", root_path="/api") as client:
         sign_up(client)
         user = {"email": "a@example.com", "password": "correct horse"}
@@ -105,14 +105,14 @@ def test_however_the_path_is_written_it_is_counted() -> None:
         ("nonsense", "\r\nmore: nonsense", True),
     ],
 )
-def test_who_is_one_client(one: str, other: str, same: bool) -> None:
+def test_which_addresses_are_one_client(one: str, other: str, same: bool) -> None:
     with serving(one, sign_up_limit="1/hour") as client:
         assert sign_up(client).status_code == 200
         with TestClient(client.app, client=(other, 50_000)) as second:
             assert sign_up(second).status_code == (429 if same else 200)
 
 
-def test_a_redis_that_is_away_keeps_nobody_from_signing_up() -> None:
+def test_sign_ups_work_while_redis_is_unavailable() -> None:
     with serving(sign_up_limit="1/hour", redis_url="redis://127.0.0.1:1/0") as client:
         for _ in range(3):
             answer = sign_up(client)
@@ -132,7 +132,7 @@ def test_redis_counts_for_all_processes() -> None:
         assert [sign_up(one).status_code, sign_up(other).status_code] == [200, 429]
 
 
-def test_a_url_that_is_none_of_redis_is_not_repeated() -> None:
+def test_an_invalid_redis_url_is_not_repeated() -> None:
     with (
         pytest.raises(WrongSetting, match="BELONGINGS_REDIS_URL is not a Redis URL") as wrong,
         serving(sign_up_limit="1/hour", redis_url="http://:hunter2@127.0.0.1:6379/0"),

@@ -64,7 +64,7 @@ def test_of_32_sign_ups_with_one_address_one_succeeds(container: Container) -> N
     assert len(everybody.json()) == 8 + 5
 
 
-def test_readers_and_writers_all_get_their_answers(container: Container) -> None:
+def test_readers_and_writers_all_get_responses(container: Container) -> None:
     requests: list[Request] = []
     for n in range(16):
         requests += [("POST", "/items/", {"title": str(n)}), ("GET", "/items/", None), ("GET", "/users/", None)]

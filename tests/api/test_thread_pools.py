@@ -23,7 +23,7 @@ from service_layer.errors import OutcomeUnknown, StorageUnavailable
 LONG_TIMEOUTS = Timeouts(thread=30, deadline=60)
 
 
-def test_a_lane_is_no_wider_than_it_says() -> None:
+def test_a_pool_runs_at_most_its_number_of_jobs_at_once() -> None:
     running, most, lock = 0, 0, Lock()
 
     def work() -> None:
@@ -45,7 +45,7 @@ def test_a_lane_is_no_wider_than_it_says() -> None:
     assert most == 2
 
 
-def test_work_that_finds_no_thread_in_time_is_refused_and_does_not_begin() -> None:
+def test_a_job_that_gets_no_thread_in_time_is_refused_and_does_not_start() -> None:
     begun: list[str] = []
     blocked, go_on = Event(), Event()
 
@@ -70,7 +70,7 @@ def test_work_that_finds_no_thread_in_time_is_refused_and_does_not_begin() -> No
     assert begun == ["first", "third"]
 
 
-def test_work_that_is_late_is_given_up_and_only_where_it_changes_something_may_it_have_been_done() -> None:
+def test_a_late_job_raises_and_its_outcome_is_unknown_only_if_it_writes() -> None:
     go_on = Event()
     done: list[str] = []
 
@@ -94,7 +94,7 @@ def test_work_that_is_late_is_given_up_and_only_where_it_changes_something_may_i
     assert done == ["changes: False", "changes: True"]
 
 
-def test_work_knows_how_much_time_it_has_and_that_it_is_less_than_whoever_asked_has() -> None:
+def test_a_job_has_a_deadline_before_that_of_its_caller() -> None:
     async def main() -> list[float]:
         thread_pool = ThreadPool("test", 1, Timeouts(deadline=50))
         return [await thread_pool.run(seconds_left) for _ in range(2)]
@@ -102,7 +102,7 @@ def test_work_knows_how_much_time_it_has_and_that_it_is_less_than_whoever_asked_
     assert all(40 < left <= 45 for left in run(main))
 
 
-def test_work_may_have_less_time_than_whoever_asked_however_long_it_has_waited() -> None:
+def test_a_job_can_have_a_time_limit_from_when_it_starts() -> None:
     async def main() -> list[float]:
         thread_pool = ThreadPool("test", 1, Timeouts(deadline=50, work=10))
         return [await thread_pool.run(seconds_left) for _ in range(2)]
@@ -110,7 +110,7 @@ def test_work_may_have_less_time_than_whoever_asked_however_long_it_has_waited()
     assert all(5 < left <= 10 for left in run(main))
 
 
-def test_work_knows_for_which_request_it_is_done_even_among_others() -> None:
+def test_a_job_has_the_request_id_of_its_caller_even_in_a_group() -> None:
     told: list[str | None] = []
     blocked, go_on = Event(), Event()
 
@@ -141,7 +141,7 @@ def test_work_knows_for_which_request_it_is_done_even_among_others() -> None:
     assert told == ["first", "second", "third", None]
 
 
-def test_what_comes_when_the_queue_is_full_is_refused_at_once() -> None:
+def test_a_job_is_refused_at_once_if_the_queue_is_full() -> None:
     blocked, go_on = Event(), Event()
 
     def work() -> None:
@@ -167,7 +167,7 @@ def test_what_comes_when_the_queue_is_full_is_refused_at_once() -> None:
     run(main)
 
 
-def test_only_work_that_somebody_waits_for_keeps_others_from_being_waited_for() -> None:
+def test_only_jobs_with_a_waiting_caller_count_as_pending() -> None:
     blocked, go_on = Event(), Event()
 
     def work() -> None:
@@ -195,7 +195,7 @@ def test_only_work_that_somebody_waits_for_keeps_others_from_being_waited_for() 
     run(main)
 
 
-def test_a_lane_whose_work_hangs_closes_all_the_same_and_the_work_may_end_after_everything_else() -> None:
+def test_a_pool_with_a_hanging_job_can_be_closed_and_the_job_can_end_later() -> None:
     go_on = Event()
 
     async def main() -> ThreadPool:
@@ -210,7 +210,7 @@ def test_a_lane_whose_work_hangs_closes_all_the_same_and_the_work_may_end_after_
     thread_pool.close()  # an error in its thread would fail this test
 
 
-def test_work_that_nobody_waits_for_any_more_does_not_begin() -> None:
+def test_a_job_whose_caller_was_cancelled_does_not_start() -> None:
     begun: list[str] = []
     blocked, go_on = Event(), Event()
 
@@ -234,7 +234,7 @@ def test_work_that_nobody_waits_for_any_more_does_not_begin() -> None:
     assert begun == ["first", "third"]
 
 
-def test_a_lane_that_is_closed_has_done_its_work_and_has_no_threads() -> None:
+def test_a_closed_pool_has_run_its_jobs_and_has_no_threads() -> None:
     done: list[int] = []
 
     async def main() -> None:
@@ -248,7 +248,7 @@ def test_a_lane_that_is_closed_has_done_its_work_and_has_no_threads() -> None:
     assert not [thread for thread in enumerate_threads() if thread.name.startswith("closing")]
 
 
-def test_errors_leave_a_lane_as_they_are_and_free_it() -> None:
+def test_errors_are_raised_in_the_caller_and_free_the_thread() -> None:
     async def main() -> None:
         thread_pool = ThreadPool("test", 1, LONG_TIMEOUTS)
         for _ in range(3):
@@ -259,7 +259,7 @@ def test_errors_leave_a_lane_as_they_are_and_free_it() -> None:
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_what_waits_is_done_together_and_nobody_is_told_before_it_is_kept(kept: bool) -> None:
+def test_waiting_jobs_run_in_one_group_and_get_their_results_after_its_commit(kept: bool) -> None:
     told: list[object] = []
     seen: list[list[object]] = []
     blocked, go_on = Event(), Event()
@@ -300,7 +300,7 @@ def test_what_waits_is_done_together_and_nobody_is_told_before_it_is_kept(kept: 
     assert told == ["first", *(["second", ZeroDivisionError, "fourth"] if kept else [StorageUnavailable] * 3)]
 
 
-def test_what_takes_long_is_not_done_together_with_everything_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_group_with_slow_jobs_ends_early(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(thread_pools, "_GROUP_SECONDS", 0.0)
     blocked, go_on = Event(), Event()
     blocks = 0
@@ -332,7 +332,7 @@ def test_what_takes_long_is_not_done_together_with_everything_that_waits(monkeyp
 
 
 @pytest.mark.parametrize("begins", [True, False])
-def test_what_is_done_together_has_the_time_of_its_first_and_is_told_at_once_if_it_cannot_begin(begins: bool) -> None:
+def test_a_group_has_the_deadline_of_its_first_job_which_fails_alone_if_the_group_cannot_start(begins: bool) -> None:
     left: list[float] = []
     blocked, go_on = Event(), Event()
 
@@ -379,7 +379,7 @@ def test_what_is_done_together_has_the_time_of_its_first_and_is_told_at_once_if_
 
 
 @pytest.mark.parametrize("container", ["memory", "sqlite"], indirect=True)
-def test_writers_that_wait_do_not_keep_readers_waiting(container: Container) -> None:
+def test_waiting_writers_do_not_block_readers(container: Container) -> None:
     app = create_app(container)
 
     async def main() -> list[int]:
@@ -405,7 +405,7 @@ def test_writers_that_wait_do_not_keep_readers_waiting(container: Container) -> 
     assert run(main) == [200] * 8
 
 
-def test_an_application_that_cannot_start_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_an_application_that_cannot_start_leaves_no_threads(tmp_path: Path) -> None:
     broken = tmp_path / "broken.db"
     broken.write_text("this is no database, and so nothing can be served from it")
     settings = Settings(database_url=f"sqlite:///{broken}")  # type: ignore[arg-type]  # pydantic makes it a secret

@@ -81,7 +81,7 @@ def test_without_the_setting_nothing_is_traced(monkeypatch: pytest.MonkeyPatch) 
     assert got == []
 
 
-def test_traces_that_would_go_nowhere_are_a_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tracing_without_an_endpoint_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT", raising=False)
     monkeypatch.setenv("BELONGINGS_TRACING", "true")
     with pytest.raises(WrongSetting) as wrong:
@@ -89,7 +89,7 @@ def test_traces_that_would_go_nowhere_are_a_clear_line(monkeypatch: pytest.Monke
     assert str(wrong.value) == "BELONGINGS_TRACING: OTEL_EXPORTER_OTLP_ENDPOINT must say where traces go"
 
 
-def test_without_its_packages_tracing_is_a_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tracing_without_its_packages_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.setenv("BELONGINGS_TRACING", "true")

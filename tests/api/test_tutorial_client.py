@@ -41,7 +41,7 @@ def test_it_passes_the_tests_that_fastapi_has_for_the_tutorial(client: TestClien
 
 
 @pytest.mark.parametrize("password", ["s", "secret", "p" * 128])
-def test_it_may_choose_a_short_password(client: TestClient, password: str) -> None:
+def test_it_can_choose_a_short_password(client: TestClient, password: str) -> None:
     answer = client.post("/users/", json=RICK | {"password": password})
     assert answer.status_code == 200, answer.text
 
@@ -56,20 +56,20 @@ def test_it_signs_a_user_up_and_reads_them_back(client: TestClient) -> None:
     assert client.get(f"/users/{user['id']}").json() == user
 
 
-def test_it_is_told_that_an_address_is_taken(client: TestClient) -> None:
+def test_it_gets_an_error_for_an_address_that_is_taken(client: TestClient) -> None:
     client.post("/users/", json=RICK)
     answer = client.post("/users/", json=RICK)
     assert answer.status_code == 400, answer.text
     assert answer.json()["detail"] == "Email already registered"
 
 
-def test_it_is_told_that_there_is_no_such_user(client: TestClient) -> None:
+def test_it_gets_a_404_for_an_unknown_user(client: TestClient) -> None:
     answer = client.get("/users/123456")
     assert answer.status_code == 404, answer.text
     assert answer.json()["detail"] == "User not found"
 
 
-def test_it_gives_a_user_an_item_and_finds_it_in_every_list(client: TestClient) -> None:
+def test_it_creates_an_item_for_a_user_and_finds_it_in_every_list(client: TestClient) -> None:
     user_id = client.post("/users/", json=RICK).json()["id"]
     answer = client.post(f"/users/{user_id}/items/", json={"title": "Portal gun", "description": "Slightly used"})
     assert answer.status_code == 200, answer.text
@@ -81,7 +81,7 @@ def test_it_gives_a_user_an_item_and_finds_it_in_every_list(client: TestClient) 
     assert client.get("/users/").json()[0]["items"] == [item]
 
 
-def test_it_need_not_describe_an_item(client: TestClient) -> None:
+def test_it_can_create_an_item_without_a_description(client: TestClient) -> None:
     user_id = client.post("/users/", json=RICK).json()["id"]
     item = client.post(f"/users/{user_id}/items/", json={"title": "Portal gun"}).json()
     assert item["description"] is None
@@ -101,7 +101,7 @@ def test_it_pages_with_offset_as_later_tutorials_do(client: TestClient) -> None:
     assert client.get("/items/", params={"offset": 3}).json() == items[3:]
 
 
-def test_it_keeps_an_item_of_nobody_by_name_and_price(client: TestClient) -> None:
+def test_it_creates_an_item_without_an_owner_by_name_and_price(client: TestClient) -> None:
     answer = client.post("/items/", json={"name": "Towel", "description": "Big", "price": 35.4})
     assert answer.status_code == 200, answer.text
     item = answer.json()
@@ -109,7 +109,7 @@ def test_it_keeps_an_item_of_nobody_by_name_and_price(client: TestClient) -> Non
     assert client.get(f"/items/{item['id']}").json() == item
 
 
-def test_it_is_told_that_there_is_no_such_item(client: TestClient) -> None:
+def test_it_gets_a_404_for_an_unknown_item(client: TestClient) -> None:
     answer = client.get("/items/123456")
     assert answer.status_code == 404, answer.text
     assert answer.json()["detail"] == "Item not found"

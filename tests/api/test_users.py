@@ -14,7 +14,7 @@ SECRET = "wubba lubba dub dub"
 RICK = {"email": "rick@example.com", "password": SECRET}
 
 
-def test_a_new_user_is_shown_in_full_and_in_order(client: TestClient) -> None:
+def test_a_new_user_is_returned_with_all_fields_in_order(client: TestClient) -> None:
     answer = client.post("/users/", json=RICK)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "application/json"
@@ -30,14 +30,14 @@ def test_the_location_of_a_new_user_can_be_followed(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("email", ["rick@example.com", "Rick@Example.COM", "RICK@EXAMPLE.COM", "rick@EXAMPLE.com"])
-def test_an_address_is_taken_in_any_case(client: TestClient, email: str) -> None:
+def test_an_address_is_taken_regardless_of_case(client: TestClient, email: str) -> None:
     first = client.post("/users/", json=RICK).json()
     problem = expect_problem(client.post("/users/", json=RICK | {"email": email}), 400, "email-taken")
     assert problem["detail"] == "Email already registered"
     assert client.get("/users/").json() == [first]
 
 
-def test_what_else_is_sent_changes_nothing(client: TestClient) -> None:
+def test_unknown_fields_are_ignored(client: TestClient) -> None:
     more = {"id": 77, "is_active": False, "items": [{"title": "Towel"}], "hashed_password": "x", "admin": True}
     user = client.post("/users/", json=RICK | more).json()
     assert user == {"email": "rick@example.com", "id": user["id"], "is_active": True, "items": []}
@@ -45,7 +45,7 @@ def test_what_else_is_sent_changes_nothing(client: TestClient) -> None:
     assert client.get("/items/").json() == []
 
 
-def test_a_user_is_shown_with_their_items_and_no_others(client: TestClient) -> None:
+def test_a_user_has_their_own_items_only(client: TestClient) -> None:
     rick, morty = (client.post("/users/", json=RICK | {"email": f"{name}@example.com"}).json() for name in "rm")
     client.post("/items/", json={"title": "of nobody"})
     items = [client.post(f"/users/{rick['id']}/items/", json={"title": str(n)}).json() for n in range(3)]
@@ -54,7 +54,7 @@ def test_a_user_is_shown_with_their_items_and_no_others(client: TestClient) -> N
     assert client.get("/users/").json() == [rick | {"items": items}, morty]
 
 
-def test_a_user_embeds_their_first_100_items_and_the_rest_is_a_page_away(
+def test_a_user_embeds_their_first_100_items_and_the_list_has_the_rest(
     client: TestClient, container: Container
 ) -> None:
     user_id = client.post("/users/", json=RICK).json()["id"]
@@ -82,7 +82,7 @@ def test_a_user_who_does_not_exist_is_not_found(client: TestClient, user_id: int
     assert client.get("/items/").json() == []
 
 
-def test_a_password_or_its_hash_is_in_no_answer_and_no_log_line(
+def test_no_response_or_log_line_contains_a_password_or_its_hash(
     client: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)

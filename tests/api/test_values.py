@@ -39,14 +39,14 @@ PRICES = {
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
-def test_a_title_comes_back_as_it_was_given(enduring_client: TestClient, text: str) -> None:
+def test_a_title_is_returned_unchanged(enduring_client: TestClient, text: str) -> None:
     item = enduring_client.post("/items/", json={"title": text}).json()
     assert item["title"] == text
     assert enduring_client.get(f"/items/{item['id']}").json() == item
 
 
 @pytest.mark.parametrize("text", DESCRIPTIONS.values(), ids=DESCRIPTIONS)
-def test_a_description_comes_back_as_it_was_given(enduring_client: TestClient, text: str) -> None:
+def test_a_description_is_returned_unchanged(enduring_client: TestClient, text: str) -> None:
     item = enduring_client.post("/items/", json={"title": "Towel", "description": text}).json()
     assert item["description"] == text
     assert enduring_client.get(f"/items/{item['id']}").json() == item
@@ -63,7 +63,7 @@ def test_a_price_is_an_exact_json_number(enduring_client: TestClient, sent: str,
 
 
 @pytest.mark.parametrize("email", ADDRESSES)
-def test_an_address_comes_back_as_it_was_given(enduring_client: TestClient, email: str) -> None:
+def test_an_address_is_returned_unchanged(enduring_client: TestClient, email: str) -> None:
     user = enduring_client.post("/users/", json={"email": email, "password": "wubbalubba"}).json()
     assert user["email"] == email
     assert enduring_client.get(f"/users/{user['id']}").json() == user

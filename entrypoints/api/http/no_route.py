@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from starlette._utils import get_route_path
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -31,12 +30,13 @@ class NoRoute:
         await (response or self._not_found)(scope, receive, send)
 
     def _respond(self, scope: Scope) -> Response | None:
-        path = get_route_path(scope)
+        root_path = scope.get("root_path", "")
+        path = scope["path"].removeprefix(root_path)  # uvicorn prepends it even to the "*" of ``OPTIONS *``
         if path in _WHOLE_SERVER:
             is_options = scope["method"] == "OPTIONS"
             return Response(status_code=204, headers={"Allow": _ALL_METHODS}) if is_options else None
         other = path.rstrip("/") if path.endswith("/") else f"{path}/"
-        target = {**scope, "path": f"{scope.get('root_path', '')}{other}"}
+        target = {**scope, "path": f"{root_path}{other}"}
         if all(route.matches(target)[0] is Match.NONE for route in self._routes):
             return None
         query = quote(scope["query_string"], safe=_SAFE_IN_QUERY)
