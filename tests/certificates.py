@@ -1,4 +1,4 @@
-"""Certificates that are good for an hour, signed by themselves, for 127.0.0.1."""
+"""Self-signed certificates for 127.0.0.1, valid for an hour."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -10,9 +10,9 @@ from cryptography.x509 import CertificateBuilder, IPAddress, Name, SubjectAltern
 
 
 def make_certificate(folder: Path, *, password: bytes | None = None) -> tuple[Path, Path]:
-    """Files with a new certificate and its key.
+    """Create a certificate and its key; return their files.
 
-    :param password: to encrypt the key with.
+    :param password: encrypts the key.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(UTC)

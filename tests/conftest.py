@@ -1,4 +1,4 @@
-"""Fixtures: one container on each kind of database, with nothing in it."""
+"""Fixtures: a container without rows on each kind of database."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,8 +17,8 @@ from service_layer.ports import UnitOfWork
 from tests.databases import ALL, SQL, missing, new_database, server
 
 
-class QuickHasher:
-    """Not safe, but quick."""
+class FastHasher:
+    """Fast and not secure."""
 
     def hash(self, password: str) -> str:
         return f"hash of {len(password)} characters"
@@ -28,14 +28,14 @@ class QuickHasher:
 
 
 def container_for(url: str) -> Container:
-    """A container on this database that hashes quickly, and leaves slow machines their time."""
+    """A container on this database with a fast hasher, and a long deadline for slow machines."""
     container = build_container(Settings(database_url=url, deadline=60))  # type: ignore[arg-type]  # pydantic makes it a secret
-    container.hasher.override(QuickHasher())
+    container.hasher.override(FastHasher())
     return container
 
 
 class Databases:
-    """Servers and migrated databases, each made when it is first asked for."""
+    """Servers and migrated databases, each created on first use."""
 
     def __init__(self, stack: ExitStack, folder: Path) -> None:
         self._stack = stack
@@ -53,7 +53,7 @@ class Databases:
             self._servers[kind] = self._stack.enter_context(server(kind))
         url = self._servers[kind]
         if url is None:
-            missing(f"there is no {kind} server (TEST_{kind.upper()}_URL names none)")
+            missing(f"there is no {kind} server (TEST_{kind.upper()}_URL is not set)")
         return self._stack.enter_context(new_database(str(url)))
 
     def migrated(self, kind: str) -> Container:
@@ -82,8 +82,8 @@ class Databases:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def names_of_the_api() -> Iterator[None]:
-    """Have every API of this process served by the names that clients without a network call it by."""
+def allowed_hosts() -> Iterator[None]:
+    """Allow the host names that the test clients use."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BELONGINGS_HOSTS", "testserver belongings api")
         yield
@@ -99,7 +99,7 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
 
 @pytest.fixture(params=ALL)
 def container(request: pytest.FixtureRequest, databases: Databases) -> Iterator[Container]:
-    """A container on every kind of store in turn, with nothing in it."""
+    """A container without rows, on every kind of store in turn."""
     container = databases.migrated(request.param)
     container.store().prepare()
     yield container

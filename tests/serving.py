@@ -1,4 +1,4 @@
-"""The application behind a real socket, in this process."""
+"""The application on a real socket, in this process."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +10,7 @@ from uvicorn import Config, Server
 
 @asynccontextmanager
 async def served(app: FastAPI, *, root_path: str = "") -> AsyncIterator[int]:
-    """The port on which the application is served."""
+    """Serve the application; the value is the port."""
     server = Server(Config(app, port=0, log_config=None, root_path=root_path, timeout_graceful_shutdown=1))
     async with anyio.create_task_group() as group:
         group.start_soon(server.serve)

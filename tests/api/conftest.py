@@ -1,6 +1,6 @@
 """Clients of the API, without a network.
 
-Every test runs twice: with the routes that are planned, and with FastAPI's own in their place.
+Every test runs twice: with planned routes, and with FastAPI's own.
 """
 
 from collections.abc import Iterator
@@ -19,10 +19,10 @@ from tests.conftest import Databases
 from tests.databases import ALL
 
 _POOLS = {"test_thread_pools", "test_scans", "test_purging", "test_metrics", "test_overload"}
-"""Modules about the thread pools, which FastAPI's own routes do not use."""
+"""Modules about the thread pools, which only planned routes use."""
 
 _OWN_ROUTES = {"test_routing", "test_schemathesis"}
-"""Modules that choose the class of their routes themselves, or take too long to run twice."""
+"""Modules that choose the route class themselves, or are too slow to run twice."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -33,7 +33,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The routes do not know the store: two of the stores are enough for FastAPI's own."""
+    """Run FastAPI's own routes on two stores only: routes do not depend on the store."""
     items[:] = [
         item
         for item in items
@@ -60,20 +60,20 @@ def routes(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def client(container: Container) -> Iterator[TestClient]:
-    """A client of an API that has nothing in it, on every kind of store in turn."""
+    """A client of an API without rows, on every kind of store in turn."""
     with TestClient(create_app(container)) as client:
         yield client
 
 
 @pytest.fixture(scope="module", params=ALL)
-def enduring_client(request: pytest.FixtureRequest, databases: Databases) -> Iterator[TestClient]:
-    """The same for a whole module, which must leave it as it was: a client costs more than most requests."""
+def module_client(request: pytest.FixtureRequest, routes: str, databases: Databases) -> Iterator[TestClient]:
+    """The same for a whole module. It is shared because starting an application takes longer than most tests."""
     with TestClient(create_app(databases.migrated(request.param))) as client:
         yield client
 
 
 @pytest.fixture
-def untouched(enduring_client: TestClient) -> Iterator[TestClient]:
-    """A client of an API in which there is nothing, before and after."""
-    yield enduring_client
-    assert (enduring_client.get("/users/").text, enduring_client.get("/items/").text) == ("[]", "[]")
+def empty_client(module_client: TestClient) -> Iterator[TestClient]:
+    """A client of an API without rows, which checks that there are still none after the test."""
+    yield module_client
+    assert (module_client.get("/users/").text, module_client.get("/items/").text) == ("[]", "[]")

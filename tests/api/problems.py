@@ -1,4 +1,4 @@
-"""What the tests expect of an answer that says no."""
+"""Assertions about problems (RFC 9457)."""
 
 from http import HTTPStatus
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 from httpx2 import Response
 
 TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
-"""As RFC 9110 has them; Python before 3.13 has older ones."""
+"""Reason phrases of RFC 9110 that Python has only from 3.13."""
 
 
 def expect_problem(answer: Response, status: int, type: str = "about:blank") -> dict[str, Any]:
-    """The problem in this answer, which has this status and type and all that RFC 9457 asks for.
+    """Check that this response is a complete problem with this status and type, and return it.
 
-    :param type: the last part of its type; ``about:blank`` where the status says it all.
+    :param type: the last part of its type, or ``about:blank``.
     """
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -27,7 +27,7 @@ def expect_problem(answer: Response, status: int, type: str = "about:blank") -> 
 
 
 def expect_invalid(answer: Response, *locations: list[str | int]) -> None:
-    """A 422 that names exactly these parts of the request, and says of each what is wrong with it."""
+    """Check that this response is a 422 with an error at each of these locations and no others."""
     errors = expect_problem(answer, 422, "invalid-request")["errors"]
     assert [error["loc"] for error in errors] == list(locations)
     assert all(list(error) == ["loc", "msg", "type"] for error in errors)

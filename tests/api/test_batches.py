@@ -1,4 +1,4 @@
-"""Keeping many items at once."""
+"""Creating many items at once."""
 
 import pytest
 from fastapi.testclient import TestClient
@@ -30,16 +30,16 @@ def test_a_batch_has_at_most_1000_items(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("body", [[], {}, {"title": "Towel"}, None, "x", [[]]])
-def test_an_invalid_batch_is_refused(untouched: TestClient, body: object) -> None:
-    expect_problem(untouched.post("/items/batch", json=body), 422, "invalid-request")
+def test_an_invalid_batch_is_refused(empty_client: TestClient, body: object) -> None:
+    expect_problem(empty_client.post("/items/batch", json=body), 422, "invalid-request")
 
 
-def test_errors_have_the_index_of_their_item_and_nothing_is_created(untouched: TestClient) -> None:
+def test_errors_have_the_index_of_their_item_and_nothing_is_created(empty_client: TestClient) -> None:
     batch = [{"title": "Towel"}, {"title": ""}, {"title": "Spoon", "price": -1}]
-    expect_invalid(untouched.post("/items/batch", json=batch), ["body", 1, "title"], ["body", 2, "price"])
+    expect_invalid(empty_client.post("/items/batch", json=batch), ["body", 1, "title"], ["body", 2, "price"])
     batch = [{"title": "Towel"}, {"title": " "}, {"title": "Spoon"}, {"title": "a\0"}]
-    expect_invalid(untouched.post("/items/batch", json=batch), ["body", 1, "title"], ["body", 3, "title"])
+    expect_invalid(empty_client.post("/items/batch", json=batch), ["body", 1, "title"], ["body", 3, "title"])
     batch = [{"title": "Towel", "owner_id": 1_000_000}, {"title": "Sieve"}, {"title": "Spoon", "owner_id": 1_000_001}]
-    answer = untouched.post("/items/batch", json=batch)
+    answer = empty_client.post("/items/batch", json=batch)
     expect_invalid(answer, ["body", 0, "owner_id"], ["body", 2, "owner_id"])
     assert {error["msg"] for error in answer.json()["errors"]} == {"User not found"}

@@ -1,4 +1,4 @@
-"""Pages of other sites in the browser of somebody who can reach the service: what they can see, change and embed."""
+"""Cross-site requests and DNS rebinding: what pages of other sites can read, change and embed."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Changing and removing users and items."""
+"""Changing and deleting users and items."""
 
 from typing import Any
 
@@ -64,15 +64,15 @@ def test_the_owner_of_an_item_can_be_changed(client: TestClient, rick: dict[str,
         ("/items/1", "title", "a" + "\u0301" * 31),
         ("/items/1", "description", "\x00"),
         ("/items/1", "price", 0.001),
-        ("/users/1", "email", f"{'ß' * 127}@example.com"),  # too long once it is folded
+        ("/users/1", "email", f"{'ß' * 127}@example.com"),  # too long after case folding
         ("/users/1", "password", "correct\x00horse"),
     ],
 )
 def test_an_invalid_value_is_refused_before_existence_and_preconditions_are_checked(
-    untouched: TestClient, path: str, member: str, value: object
+    empty_client: TestClient, path: str, member: str, value: object
 ) -> None:
     for headers in ({}, {"If-Match": '"stale"'}):
-        expect_invalid(untouched.patch(path, json={member: value}, headers=headers), ["body", member])
+        expect_invalid(empty_client.patch(path, json={member: value}, headers=headers), ["body", member])
 
 
 def test_the_new_owner_of_an_item_must_exist(client: TestClient, towel: dict[str, Any]) -> None:

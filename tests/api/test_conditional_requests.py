@@ -21,14 +21,14 @@ NO_LISTS = [
     "w/{tag}",
     "{tag}\xa0",
 ]
-"""Of entity tags; the right one is in each of them."""
+"""Headers with entity tags. ``{}`` is the current one."""
 
 LISTS = ["{tag}", '"x", {tag}', ' "x" ,{tag}, W/"y"', ", ,{tag}\t,,", '"a,b",{tag}']
 
 
 @pytest.fixture
 def paths(client: TestClient) -> dict[str, str]:
-    """A user and an item of theirs."""
+    """The paths of a user and of an item of theirs."""
     user = client.post("/users/", json={"email": "rick@example.com", "password": "wubbalubba"})
     item = client.post(f"{user.headers['Location']}/items/", json={"title": "Towel", "price": 0.1})
     return {"users": user.headers["Location"], "items": item.headers["Location"]}

@@ -1,4 +1,4 @@
-"""What FastAPI's documentation says works in this application, whatever makes its routes fast."""
+"""The conventions of FastAPI's documentation work in this application, with and without the fast path."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -51,7 +51,7 @@ def app(container: Container) -> FastAPI:
 
 @pytest.fixture(params=[PooledRoute, None], ids=["pooled", "plain"])
 def router(request: pytest.FixtureRequest) -> APIRouter:
-    """A router of an adopter, with our class of routes and without."""
+    """A router of an adopter, with our route class and with FastAPI's."""
     return APIRouter(prefix="/mine", route_class=request.param) if request.param else APIRouter(prefix="/mine")
 
 
@@ -60,7 +60,7 @@ async def refuse() -> None:
 
 
 def statuses(app: FastAPI) -> dict[tuple[str, str], int]:
-    """The status that each operation under ``/users`` and ``/items`` answers with."""
+    """The status of each operation under ``/users`` and ``/items``."""
     with TestClient(app) as client:
         client.post("/users/", json=BODIES["/users/"])
         client.post("/items/", json={"title": "Towel"})
@@ -171,10 +171,10 @@ def test_background_tasks_run(app: FastAPI, router: APIRouter) -> None:
     @router.post("/")
     def begin(tasks: BackgroundTasks) -> str:
         tasks.add_task(done.append, "task")
-        return "begun"
+        return "started"
 
     app.include_router(router)
-    assert (TestClient(app).post("/mine/").json(), done) == ("begun", ["task"])
+    assert (TestClient(app).post("/mine/").json(), done) == ("started", ["task"])
 
 
 def test_a_response_model_filters(app: FastAPI, router: APIRouter) -> None:
@@ -339,10 +339,10 @@ def test_websockets_work_under_uvicorn(app: FastAPI, router: APIRouter) -> None:
         port = server.servers[0].sockets[0].getsockname()[1]
         async with connect(f"ws://127.0.0.1:{port}/mine/echo") as client:
             await client.send("portal")
-            said = await client.recv()
+            message = await client.recv()
         server.should_exit = True
         await serving
-        return said
+        return message
 
     assert asyncio.run(main()) == "portal"
 

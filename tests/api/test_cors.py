@@ -1,4 +1,4 @@
-"""Pages of other origins, as a browser asks on their behalf."""
+"""Requests from pages of other origins (CORS)."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from entrypoints.container import build_container
 from entrypoints.settings import Settings
 
 PAGE = "https://app.example.com"
-ASKING = {"Origin": PAGE, "Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": "if-match"}
+PREFLIGHT = {"Origin": PAGE, "Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": "if-match"}
 USER = {"email": "rick@example.com", "password": "wubbalubba"}
 
 
@@ -20,24 +20,24 @@ def client_of(**settings: object) -> TestClient:
 
 
 @pytest.fixture(scope="module")
-def open_to_the_page() -> Iterator[TestClient]:
+def client() -> Iterator[TestClient]:
     with client_of(cors_origins=PAGE) as client:
         yield client
 
 
 def test_by_default_no_origin_is_allowed() -> None:
     with client_of() as client:
-        answers = [client.get("/users/", headers={"Origin": PAGE}), client.options("/users/1", headers=ASKING)]
+        answers = [client.get("/users/", headers={"Origin": PAGE}), client.options("/users/1", headers=PREFLIGHT)]
     assert [answer.status_code for answer in answers] == [200, 204]
     assert [name for answer in answers for name in answer.headers if "access-control" in name] == []
 
 
-def test_an_allowed_origin_can_send_and_read_the_headers_of_the_api(open_to_the_page: TestClient) -> None:
-    preflight = open_to_the_page.options("/users/1", headers=ASKING)
+def test_an_allowed_origin_can_send_and_read_the_headers_of_the_api(client: TestClient) -> None:
+    preflight = client.options("/users/1", headers=PREFLIGHT)
     assert preflight.status_code == 200
     assert preflight.headers["Access-Control-Allow-Origin"] == PAGE
     assert "PATCH" in preflight.headers["Access-Control-Allow-Methods"]
-    answer = open_to_the_page.post("/items/", json={"title": "Towel"}, headers={"Origin": PAGE})
+    answer = client.post("/items/", json={"title": "Towel"}, headers={"Origin": PAGE})
     assert answer.headers["Access-Control-Allow-Origin"] == PAGE
     assert "Origin" in answer.headers["Vary"]
     shown = answer.headers["Access-Control-Expose-Headers"].split(", ")
@@ -45,16 +45,16 @@ def test_an_allowed_origin_can_send_and_read_the_headers_of_the_api(open_to_the_
     assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
-def test_an_allowed_origin_can_read_errors(open_to_the_page: TestClient) -> None:
-    missing = open_to_the_page.get("/users/1", headers={"Origin": PAGE})
-    too_large = open_to_the_page.post("/users/", content=bytes(2**20 + 1), headers={"Origin": PAGE})
+def test_an_allowed_origin_can_read_errors(client: TestClient) -> None:
+    missing = client.get("/users/1", headers={"Origin": PAGE})
+    too_large = client.post("/users/", content=bytes(2**20 + 1), headers={"Origin": PAGE})
     assert [answer.status_code for answer in (missing, too_large)] == [404, 413]
     assert [answer.headers["Access-Control-Allow-Origin"] for answer in (missing, too_large)] == [PAGE] * 2
 
 
 def test_an_allowed_origin_can_read_a_500_and_its_request_id() -> None:
     class BrokenHasher:
-        """Fails as nobody foresaw."""
+        """Raises an unexpected error."""
 
         def hash(self, password: str) -> str:
             raise RuntimeError
@@ -80,16 +80,16 @@ def test_an_allowed_origin_can_read_a_500_and_its_request_id() -> None:
         {"Access-Control-Request-Headers": "x-anything"},
     ],
 )
-def test_a_refused_preflight_is_a_problem(open_to_the_page: TestClient, other: dict[str, str]) -> None:
-    refused = open_to_the_page.options("/users/1", headers=ASKING | other)
+def test_a_refused_preflight_is_a_problem(client: TestClient, other: dict[str, str]) -> None:
+    refused = client.options("/users/1", headers=PREFLIGHT | other)
     assert refused.status_code == 400
     assert refused.headers["Content-Type"] == "application/problem+json"
     assert refused.json()["detail"].startswith("Disallowed CORS ")
     assert refused.headers["Vary"].startswith("Origin")
 
 
-def test_responses_to_other_origins_have_no_cors_headers(open_to_the_page: TestClient) -> None:
-    answer = open_to_the_page.get("/users/", headers={"Origin": "https://evil.example.com"})
+def test_responses_to_other_origins_have_no_cors_headers(client: TestClient) -> None:
+    answer = client.get("/users/", headers={"Origin": "https://evil.example.com"})
     assert "Access-Control-Allow-Origin" not in answer.headers
 
 

@@ -1,4 +1,4 @@
-"""Requests within all limits that are as costly as they can be made: none keeps a processor busy for long."""
+"""The most expensive requests within all limits: none keeps a processor busy for long."""
 
 import gc
 import json
@@ -14,21 +14,21 @@ from entrypoints.api.middleware.request_limits import BODY_MAX
 from tests.conftest import container_for
 
 SECONDS = 2.0
-"""Of a processor, for client and service together. None takes 0.5: this notices what grows faster than a request."""
+"""Processor time of client and service together. None takes 0.5; a test fails if the cost is superlinear."""
 
 _MARKS = sorted(filter(combining, map(chr, range(0x20000))), key=combining, reverse=True)
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient]:
-    gc.freeze()  # as the service does when it starts, so that what else is loaded does not count
+    gc.freeze()  # as the service does when it starts, so that other loaded objects do not count
     with TestClient(create_app(container_for("memory://"))) as client:
         yield client
     gc.unfreeze()
 
 
 def filled(part: bytes, *, most: int = BODY_MAX) -> bytes:
-    """A JSON list of such parts, as many as fit into a body."""
+    """A JSON list of as many such parts as fit into a body."""
     return b"[" + b",".join([part] * min(most, (BODY_MAX - 1) // (len(part) + 1))) + b"]"
 
 
@@ -53,7 +53,7 @@ BODIES = {
     "numbers of 4,300 digits": ("/items/batch", filled(b"9" * 4300), 422),
     "a price of a million digits": ("/items/", b'{"title":"t","price":0.' + b"3" * (BODY_MAX - 40) + b"}", 422),
     "nested lists": ("/items/batch", filled(b"[" * 900 + b"]" * 900), 422),
-    "lists without an end": ("/items/batch", b"[" * BODY_MAX, 400),
+    "unclosed lists": ("/items/batch", b"[" * BODY_MAX, 400),
     "a domain of 240 letters": ("/users/", json.dumps({"email": f"a@{'ß' * 240}.co", "password": "x"}).encode(), 422),
     "a domain of 120 labels": ("/users/", json.dumps({"email": f"a@{'ü.' * 120}co", "password": "x"}).encode(), 422),
 }
@@ -62,9 +62,9 @@ BODIES = {
 @pytest.mark.parametrize(("path", "body", "status"), BODIES.values(), ids=BODIES)
 def test_no_body_takes_long(client: TestClient, path: str, body: bytes, status: int) -> None:
     assert len(body) <= BODY_MAX
-    begun = process_time()
+    started = process_time()
     answer = client.post(path, content=body, headers={"Content-Type": "application/json"})
-    assert process_time() - begun < SECONDS
+    assert process_time() - started < SECONDS
     assert answer.status_code == status
 
 
@@ -82,7 +82,7 @@ def test_no_body_takes_long(client: TestClient, path: str, body: bytes, status: 
     ids=lambda query: query[:20],
 )
 def test_no_query_takes_long(client: TestClient, query: str) -> None:
-    begun = process_time()
+    started = process_time()
     answer = client.get(f"/items/?{query}")
-    assert process_time() - begun < SECONDS
+    assert process_time() - started < SECONDS
     assert answer.status_code in (200, 422)

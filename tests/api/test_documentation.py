@@ -1,4 +1,4 @@
-"""What the documentation says, and that it is all there without the internet."""
+"""The OpenAPI document, and documentation pages that work offline."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from tests.api.problems import expect_invalid
 
 @pytest.fixture
 def client() -> Iterator[TestClient]:
-    """A client of an API whose operator wants passwords of 12 characters."""
+    """A client of an API with a minimum password length of 12."""
     container = build_container(Settings(database_url=SecretStr("memory://"), password_min_length=12))
     with TestClient(create_app(container)) as client:
         yield client

@@ -19,7 +19,7 @@ ITEMS: list[dict[str, Any]] = [
 
 @pytest.fixture
 def items(client: TestClient) -> list[dict[str, Any]]:
-    """Three of a user's and three of nobody's."""
+    """Three items of a user, and three without an owner."""
     user = client.post("/users/", json={"email": "rick@example.com", "password": "wubbalubba"}).json()["id"]
     owners = [user, None, user, None, user, None]
     made: list[dict[str, Any]] = [
@@ -110,25 +110,27 @@ def test_users_can_be_filtered_by_email_and_is_active(client: TestClient) -> Non
 
 
 @pytest.mark.parametrize(
-    "asked", ["count=exact", 'count = "exact"', "respond-async, COUNT=exact; foo=1", "count=exact, count=none"]
+    "prefer", ["count=exact", 'count = "exact"', "respond-async, COUNT=exact; foo=1", "count=exact, count=none"]
 )
-def test_rows_are_counted_if_the_client_prefers_it(client: TestClient, items: list[dict[str, Any]], asked: str) -> None:
+def test_rows_are_counted_if_the_client_prefers_it(
+    client: TestClient, items: list[dict[str, Any]], prefer: str
+) -> None:
     for path, count in (
         ("/items/?limit=1", 6),
         ("/users/?limit=1", 1),
         (f"/users/{items[0]['owner_id']}/items/?limit=1", 3),
     ):
-        answer = client.get(path, headers={"Prefer": asked})
+        answer = client.get(path, headers={"Prefer": prefer})
         assert answer.headers["X-Total-Count"] == str(count)
         assert answer.headers["Preference-Applied"] == "count=exact"
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "prefer",
     ["", "count=planned", "respond-async", "exact", "count=none, count=exact", "count, count=exact", "count=ex act"],
 )
-def test_other_preferences_count_nothing(client: TestClient, items: list[dict[str, Any]], asked: str) -> None:
-    answer = client.get("/items/", headers={"Prefer": asked})
+def test_other_preferences_count_nothing(client: TestClient, items: list[dict[str, Any]], prefer: str) -> None:
+    answer = client.get("/items/", headers={"Prefer": prefer})
     assert not {"X-Total-Count", "Preference-Applied"} & {name.title() for name in answer.headers}
 
 
@@ -167,10 +169,10 @@ def test_other_preferences_count_nothing(client: TestClient, items: list[dict[st
         ("sort=price&cursor=\xfc", ["query", "cursor"]),
     ],
 )
-def test_an_invalid_query_of_items_is_refused(untouched: TestClient, query: str, location: list[str]) -> None:
-    expect_invalid(untouched.get(f"/items/?{query}"), [*location])
+def test_an_invalid_query_of_items_is_refused(empty_client: TestClient, query: str, location: list[str]) -> None:
+    expect_invalid(empty_client.get(f"/items/?{query}"), [*location])
 
 
 @pytest.mark.parametrize("query", ["email=rick", "email=", "is_active=1", "is_active=yes", "is_active=", "title=x"])
-def test_an_invalid_query_of_users_is_refused(untouched: TestClient, query: str) -> None:
-    expect_invalid(untouched.get(f"/users/?{query}"), ["query", query.partition("=")[0]])
+def test_an_invalid_query_of_users_is_refused(empty_client: TestClient, query: str) -> None:
+    expect_invalid(empty_client.get(f"/users/?{query}"), ["query", query.partition("=")[0]])

@@ -1,4 +1,4 @@
-"""Keeping items, and reading them."""
+"""Creating and reading items."""
 
 import pytest
 from fastapi.testclient import TestClient

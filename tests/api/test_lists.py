@@ -1,4 +1,4 @@
-"""What every list promises: it is bounded, and leads to its end."""
+"""Every list is bounded, and its links lead to the last page."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ every_list = pytest.mark.parametrize("kind", ["users", "items", "items of one us
 
 
 def fill(container: Container, kind: str, rows: int) -> tuple[str, list[int]]:
-    """The path of a list that now has so many rows, and their ids in order."""
+    """The path of a list with this many rows, and their ids in order."""
     users = [User(email=f"user{n}@example.com", hashed_password="x") for n in range(rows if kind == "users" else 1)]
     with container.unit_of_work() as uow:
         for user in users:

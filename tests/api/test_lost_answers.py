@@ -1,4 +1,4 @@
-"""Clients that lose answers and send their requests again, and clients that change one thing at once."""
+"""Clients that retry after lost responses, and clients that change one resource at the same time."""
 
 from asyncio import StreamReader, StreamWriter, open_connection, start_server
 from collections import Counter
@@ -17,8 +17,8 @@ from tests.serving import served
 
 
 @asynccontextmanager
-async def losing_every_third_answer(port: int) -> AsyncIterator[int]:
-    """The port of a proxy to this one: one request a connection, and every third answer never leaves."""
+async def proxy_dropping_every_third_response(port: int) -> AsyncIterator[int]:
+    """The port of a proxy that drops every third response. It takes one request per connection."""
     answers = count(1)
 
     async def forward(reader: StreamReader, writer: StreamWriter) -> None:
@@ -38,8 +38,8 @@ async def losing_every_third_answer(port: int) -> AsyncIterator[int]:
         yield proxy.sockets[0].getsockname()[1]
 
 
-async def keep(client: AsyncClient, number: int) -> dict[str, Any]:
-    """Send one request until it is answered with 200."""
+async def create_item(client: AsyncClient, number: int) -> dict[str, Any]:
+    """Send one request until the response is a 200."""
     headers = {"Idempotency-Key": f"item-{number}", "Connection": "close"}
     while True:
         with suppress(TransportError):
@@ -51,7 +51,7 @@ async def keep(client: AsyncClient, number: int) -> dict[str, Any]:
 
 
 def check_retries(container: Container, requests: int) -> None:
-    """So many items, each asked for until it is acknowledged by 16 clients, are kept once each."""
+    """Check that so many items, created by 16 clients that retry until acknowledged, are stored once each."""
     kept: list[dict[str, Any]] = []
 
     async def run() -> None:
@@ -59,11 +59,11 @@ def check_retries(container: Container, requests: int) -> None:
 
         async def work(client: AsyncClient) -> None:
             for number in numbers:
-                kept.append(await keep(client, number))
+                kept.append(await create_item(client, number))
 
         async with (
             served(create_app(container)) as port,
-            losing_every_third_answer(port) as proxy,
+            proxy_dropping_every_third_response(port) as proxy,
             AsyncClient(base_url=f"http://127.0.0.1:{proxy}", timeout=30) as client,
             anyio.create_task_group() as group,
         ):
@@ -86,7 +86,7 @@ def test_5000_requests_with_lost_responses_take_effect_once_each(container: Cont
 
 
 def check_conditional_changes(container: Container, changes: int) -> None:
-    """Four clients count one item up, each from what it saw: every 200 counts once, and nothing else does."""
+    """Check that a counter that four clients increment by conditional requests is the number of 200s."""
     statuses: Counter[int] = Counter()
     app = create_app(container)
 

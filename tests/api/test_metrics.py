@@ -1,4 +1,4 @@
-"""``/metrics``, and that it and the documentation need not be there."""
+"""``/metrics``, and the settings that turn it and the documentation off."""
 
 import re
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ from tests.api.problems import expect_problem
 SQL_STORES = pytest.mark.parametrize("container", ["sqlite", "postgresql"], indirect=True)
 
 
-def figures(text: str) -> dict[str, float]:
-    """Each series with its labels, and its value."""
-    series = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
-    return {name: float(value) for name, _, value in series}
+def parse(text: str) -> dict[str, float]:
+    """The value of each series, by name and labels."""
+    lines = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in lines}
 
 
 @pytest.fixture
@@ -33,9 +33,9 @@ def test_requests_are_counted_by_method_route_and_status(client: TestClient) -> 
     for path in ("/users/1", "/users/2", "/users/none", "/users/", "/nothing/1", "/nothing/2?secret=1"):
         client.get(path)
     client.request("SECRET", "/items/")
-    told = figures(client.get("/metrics").text)
+    series = parse(client.get("/metrics").text)
     counted = "belongings_request_duration_seconds_count"
-    assert {name.removeprefix(counted): value for name, value in told.items() if name.startswith(counted)} == {
+    assert {name.removeprefix(counted): value for name, value in series.items() if name.startswith(counted)} == {
         '{method="GET",route="/users/{user_id}",status="404"}': 2,
         '{method="GET",route="/users/{user_id}",status="422"}': 1,
         '{method="GET",route="/users/",status="200"}': 1,
@@ -47,11 +47,11 @@ def test_requests_are_counted_by_method_route_and_status(client: TestClient) -> 
 def test_the_duration_of_requests_is_a_histogram(client: TestClient) -> None:
     for _ in range(3):
         client.get("/users/1")
-    told = figures(client.get("/metrics").text)
+    series = parse(client.get("/metrics").text)
     route = 'method="GET",route="/users/{user_id}",status="404"'
-    assert told[f"belongings_request_duration_seconds_count{{{route}}}"] == 3
-    assert 0 < told[f"belongings_request_duration_seconds_sum{{{route}}}"] < 60
-    buckets = [value for name, value in told.items() if name.startswith("belongings_request_duration_seconds_bucket")]
+    assert series[f"belongings_request_duration_seconds_count{{{route}}}"] == 3
+    assert 0 < series[f"belongings_request_duration_seconds_sum{{{route}}}"] < 60
+    buckets = [value for name, value in series.items() if name.startswith("belongings_request_duration_seconds_bucket")]
     assert buckets == sorted(buckets)
     assert buckets[-1] == 3
 
@@ -75,18 +75,18 @@ def test_the_use_of_connections_and_threads_is_current(container: Container) -> 
     }
     idle["belongings_log_lines_dropped_total"] = 0
     with TestClient(create_app(container)) as client:
-        told = figures(client.get("/metrics").text)
-        assert {name: value for name, value in told.items() if "request" not in name} == idle
+        series = parse(client.get("/metrics").text)
+        assert {name: value for name, value in series.items() if "request" not in name} == idle
         with container.unit_of_work() as uow:
             assert uow.idempotency_records.get("none", now=0) is None
-            told = figures(client.get("/metrics").text)
-    assert told['belongings_connections_in_use{pool="writing"}'] == 1
+            series = parse(client.get("/metrics").text)
+    assert series['belongings_connections_in_use{pool="writing"}'] == 1
 
 
 def test_dropped_log_lines_are_counted(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     for dropped in (3, 3, 5):
         monkeypatch.setattr(metrics, "dropped_lines", lambda dropped=dropped: dropped)
-        assert figures(client.get("/metrics").text)["belongings_log_lines_dropped_total"] == dropped
+        assert parse(client.get("/metrics").text)["belongings_log_lines_dropped_total"] == dropped
 
 
 def test_every_metric_has_a_help_text(client: TestClient) -> None:
@@ -96,10 +96,10 @@ def test_every_metric_has_a_help_text(client: TestClient) -> None:
     assert len(typed) == 6
 
 
-@pytest.mark.parametrize("wanted", ["text/plain", "application/openmetrics-text"])
-def test_the_format_is_negotiated(client: TestClient, wanted: str) -> None:
-    answer = client.get("/metrics", headers={"Accept": wanted})
-    assert answer.headers["Content-Type"].startswith(wanted)
+@pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text"])
+def test_the_format_is_negotiated(client: TestClient, accept: str) -> None:
+    answer = client.get("/metrics", headers={"Accept": accept})
+    assert answer.headers["Content-Type"].startswith(accept)
 
 
 def test_metrics_can_only_be_read(client: TestClient) -> None:

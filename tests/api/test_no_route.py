@@ -1,4 +1,4 @@
-"""Paths and methods that no route is declared for."""
+"""Paths and methods without a route."""
 
 from collections.abc import Iterator
 
@@ -87,15 +87,15 @@ def test_load_balancers_can_request_the_whole_server_or_send_no_host(root_path: 
         b"GET /items/ HTTP/1.0\r\n\r\n": b"HTTP/1.1 200 ",
     }
 
-    async def ask() -> list[bytes]:
+    async def send_all() -> list[bytes]:
         async with served(create_app(container_for("memory://")), root_path=root_path) as port:
-            return [await say(port, request) for request in requests]
+            return [await send(port, request) for request in requests]
 
-    assert [answer[:13] for answer in anyio.run(ask)] == list(requests.values())
+    assert [answer[:13] for answer in anyio.run(send_all)] == list(requests.values())
 
 
-async def say(port: int, request: bytes) -> bytes:
-    """All that is said to this request until the service closes the connection."""
+async def send(port: int, request: bytes) -> bytes:
+    """Everything that the service sends until it closes the connection."""
     async with await anyio.connect_tcp("127.0.0.1", port) as connection:
         await connection.send(request)
         return b"".join([piece async for piece in connection])

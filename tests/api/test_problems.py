@@ -1,4 +1,4 @@
-"""Every answer that says no is a problem (RFC 9457), and says no more than it should."""
+"""Every error is a problem (RFC 9457), and reveals nothing internal."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +27,7 @@ REQUESTS: list[tuple[str, str, Any]] = [
     ("POST", "/users/1/items/", {"title": "Towel"}),
     ("POST", "/items/", {"title": "Towel"}),
 ]
-"""One of each that needs the database."""
+"""One request for each kind of operation that needs the database."""
 
 
 @in_memory
@@ -70,8 +70,8 @@ def test_the_documentation_can_only_be_read(client: TestClient, path: str) -> No
 
 
 @pytest.fixture(params=["postgresql", "mariadb"])
-def out_of_reach(request: pytest.FixtureRequest) -> Iterator[TestClient]:
-    """A client of an API whose database server is not there."""
+def client_without_database(request: pytest.FixtureRequest) -> Iterator[TestClient]:
+    """A client of an API whose database server is not running."""
     url = f"{request.param}://rick:s3cret@127.0.0.1:{free_port()}/belongings"
     with TestClient(create_app(container_for(url))) as client:
         yield client
@@ -79,19 +79,19 @@ def out_of_reach(request: pytest.FixtureRequest) -> Iterator[TestClient]:
 
 @pytest.mark.parametrize(("method", "path", "body"), [*REQUESTS, ("GET", "/health/ready", None)])
 def test_without_a_database_every_response_is_a_503(
-    out_of_reach: TestClient, method: str, path: str, body: object
+    client_without_database: TestClient, method: str, path: str, body: object
 ) -> None:
-    answer = out_of_reach.request(method, path, json=body)
+    answer = client_without_database.request(method, path, json=body)
     problem = expect_problem(answer, 503, "database-unavailable")
     assert problem["detail"] == "The database is temporarily unavailable"
     assert int(answer.headers["Retry-After"]) >= 1
     assert not any(word in answer.text for word in ("s3cret", "127.0.0.1", "refused"))
 
 
-def test_without_a_database_the_process_is_live_and_validates_requests(out_of_reach: TestClient) -> None:
-    assert out_of_reach.get("/health/live").text == '{"status":"ok"}'
-    expect_problem(out_of_reach.get("/users/0"), 422, "invalid-request")
-    expect_problem(out_of_reach.get("/nothing"), 404)
+def test_without_a_database_the_process_is_live_and_validates_requests(client_without_database: TestClient) -> None:
+    assert client_without_database.get("/health/live").text == '{"status":"ok"}'
+    expect_problem(client_without_database.get("/users/0"), 422, "invalid-request")
+    expect_problem(client_without_database.get("/nothing"), 404)
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
@@ -124,7 +124,7 @@ def test_a_request_that_waits_too_long_for_another_writer_is_a_503(tmp_path: Pat
 
 
 class BrokenHasher:
-    """Fails as nobody foresaw."""
+    """Raises an unexpected error."""
 
     def hash(self, password: str) -> str:
         raise RuntimeError(f"cannot hash {password}")

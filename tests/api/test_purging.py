@@ -1,4 +1,4 @@
-"""What was removed and only hidden is deleted in the background."""
+"""Rows that are marked as removed are deleted in the background."""
 
 from time import monotonic
 
@@ -15,7 +15,7 @@ from tests.contract.stored import rich_user, rows_of_items
 from tests.databases import SQL
 
 HANGS = 60.0
-"""Seconds after which what should long have happened is not waited for any more."""
+"""Seconds after which a test fails instead of waiting longer."""
 
 
 async def until_purged(container: SqlContainer) -> None:
@@ -40,7 +40,7 @@ def test_items_of_a_deleted_user_are_purged_while_the_application_runs_and_after
     async def main() -> None:
         async with AsyncClient(transport=ASGITransport(app), base_url="http://belongings") as client:
             rich = rich_user(container, 300)
-            with container.unit_of_work() as uow:  # before the application runs: as if it had been killed then
+            with container.unit_of_work() as uow:  # before the application runs, as if it had been killed
                 uow.users.remove(uow.users.get(rich))
                 uow.commit()
             assert rows_of_items(container) == 300

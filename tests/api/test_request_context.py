@@ -1,4 +1,4 @@
-"""What every answer has, and what the log says of every request."""
+"""Request ids, common response headers and the access log."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ from tests.api.problems import expect_problem
 from tests.conftest import container_for
 from tests.databases import free_port
 
-MADE = re.compile(r"[0-9a-f]{24}")
+GENERATED_ID = re.compile(r"[0-9a-f]{24}")
 LINE = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z INFO"
     r" (?P<method>[A-Z]+) (?P<route>\S+) (?P<status>\d{3}|-)(?P<aborted> aborted)? \d+\.\dms (?P<client>\S+)"
@@ -58,11 +58,11 @@ REQUESTS: list[tuple[int, str, str, str, Any]] = [
     (422, "POST", "/users/", "/users/", {"content": "{}"}),
     (500, "POST", "/users/", "/users/", {"content": '{"email": "a@example.com", "password": "wubbalubba"}'}),
 ]
-"""The status of the answer, the method, the path, its route, and what else is sent."""
+"""Status, method, path, route, and further arguments of the request."""
 
 
 class BrokenHasher:
-    """Fails as nobody foresaw."""
+    """Raises an unexpected error."""
 
     def hash(self, password: str) -> str:
         raise RuntimeError(f"cannot hash {password}")
@@ -82,14 +82,14 @@ def client(app: FastAPI) -> Iterator[TestClient]:
         yield client
 
 
-def ask(client: TestClient, method: str, path: str, sent: Any) -> Response:
+def send_request(client: TestClient, method: str, path: str, sent: Any) -> Response:
     more: dict[str, Any] = {"headers": {}} | (sent or {})
     more["headers"] = {"Content-Type": "application/json", "X-Request-ID": "ours"} | more["headers"]
     return client.request(method, path, **more)
 
 
 def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    """What the log says of requests since it was last asked."""
+    """The lines of the access log since the last call."""
     found = [LINE.fullmatch(line) for line in capsys.readouterr().err.splitlines()]
     return [line.groupdict() for line in found if line]
 
@@ -98,7 +98,7 @@ def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 def test_every_response_has_a_request_id_and_is_not_stored(
     client: TestClient, status: int, method: str, path: str, route: str, sent: Any
 ) -> None:
-    answer = ask(client, method, path, sent)
+    answer = send_request(client, method, path, sent)
     assert answer.status_code == status
     assert answer.headers.get_list("X-Request-ID") == ["ours"]
     assert answer.headers.get_list("X-Content-Type-Options") == ["nosniff"]
@@ -120,7 +120,7 @@ def test_the_log_names_the_route_and_not_the_path(
     sent: Any,
 ) -> None:
     logged(capsys)
-    ask(client, method, path, sent)
+    send_request(client, method, path, sent)
     expected = {"method": method, "route": route, "status": str(status)}
     assert logged(capsys) == [expected | {"aborted": None, "client": "testclient", "id": "ours"}]
 
@@ -137,14 +137,14 @@ def test_a_valid_request_id_is_used(client: TestClient, id: str) -> None:
 @pytest.mark.parametrize("id", [b"", b" ", b"x" * 129, b"a b", b"a,b", b'a"b', b"a\\b", b"<", b"\xff", b"a\tb"])
 def test_an_invalid_request_id_is_replaced_and_not_repeated(client: TestClient, id: bytes) -> None:
     answer = client.get("/users/99", headers=[(b"X-Request-ID", id)])
-    assert MADE.fullmatch(answer.headers["X-Request-ID"])
+    assert GENERATED_ID.fullmatch(answer.headers["X-Request-ID"])
     assert answer.json()["request_id"] == answer.headers["X-Request-ID"]
 
 
 def test_requests_without_an_id_get_different_ones(client: TestClient) -> None:
     ids = {client.get("/health/live").headers["X-Request-ID"] for _ in range(100)}
     assert len(ids) == 100
-    assert all(map(MADE.fullmatch, ids))
+    assert all(map(GENERATED_ID.fullmatch, ids))
 
 
 def test_a_503_has_the_request_id(caplog: pytest.LogCaptureFixture) -> None:
@@ -154,22 +154,22 @@ def test_a_503_has_the_request_id(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_log_records_of_a_use_case_have_the_request_id(app: FastAPI) -> None:
-    class TalkativeHasher:
-        """Says what it does."""
+    class LoggingHasher:
+        """Logs a warning."""
 
         def hash(self, password: str) -> str:
             logging.getLogger("belongings").warning("hashing")
             return "hash"
 
-    app.state.container.hasher.override(TalkativeHasher())
+    app.state.container.hasher.override(LoggingHasher())
     handler = logging.StreamHandler(StringIO())
     handler.setFormatter(JsonFormatter())
     logging.getLogger("belongings").addHandler(handler)
     with TestClient(app, headers={"X-Request-ID": "ours"}, raise_server_exceptions=False) as client:
         client.post("/users/", json={"email": "a@example.com", "password": "wubbalubba"})
     logging.getLogger("belongings").removeHandler(handler)
-    told = json.loads(handler.stream.getvalue())
-    assert (told["message"], told["request_id"]) == ("hashing", "ours")
+    output = json.loads(handler.stream.getvalue())
+    assert (output["message"], output["request_id"]) == ("hashing", "ours")
 
 
 def test_an_unexpected_error_is_logged_once_with_its_traceback(
@@ -183,13 +183,13 @@ def test_an_unexpected_error_is_logged_once_with_its_traceback(
 def test_an_error_after_the_start_of_a_response_is_logged_and_ends_the_response(
     app: FastAPI, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    class HalfAnAnswer:
+    class IncompleteResponse:
         async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
             await send({"type": "http.response.start", "status": 200, "headers": []})
             raise RuntimeError("half-way")
 
-    app.router.routes.insert(0, Route("/half", HalfAnAnswer()))
-    assert [message["type"] for message in talk(app, "/half", listen_for([]))] == ["http.response.start"]
+    app.router.routes.insert(0, Route("/half", IncompleteResponse()))
+    assert [message["type"] for message in call(app, "/half", receive_messages([]))] == ["http.response.start"]
     assert [record.getMessage() for record in caplog.records if record.exc_info] == ["unexpected error"]
     assert [line["route"] for line in logged(capsys)] == ["/half"]
 
@@ -197,16 +197,16 @@ def test_an_error_after_the_start_of_a_response_is_logged_and_ends_the_response(
 def test_a_client_that_disconnects_before_the_response_is_logged_as_aborted(
     app: FastAPI, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class SlowAnswer:
+    class SlowResponse:
         async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
             await asyncio.sleep(0.02)
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": b""})
 
-    app.router.routes.insert(0, Route("/slow", SlowAnswer()))
-    talk(app, "/slow", listen_for([{"type": "http.disconnect"}]))
-    talk(app, "/slow", listen_for([{"type": "http.request", "body": b"", "more_body": False}]))
-    talk(app, "/slow", listen_for([]))
+    app.router.routes.insert(0, Route("/slow", SlowResponse()))
+    call(app, "/slow", receive_messages([{"type": "http.disconnect"}]))
+    call(app, "/slow", receive_messages([{"type": "http.request", "body": b"", "more_body": False}]))
+    call(app, "/slow", receive_messages([]))
     assert [(line["status"], line["aborted"]) for line in logged(capsys)] == [
         ("200", " aborted"),
         ("200", None),
@@ -217,20 +217,22 @@ def test_a_client_that_disconnects_before_the_response_is_logged_as_aborted(
 def test_a_client_that_disconnects_within_the_body_is_logged_as_aborted(
     app: FastAPI, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    begun = {"type": "http.request", "body": b'{"title": ', "more_body": True}
-    talk(app, "/items/", listen_for([begun, {"type": "http.disconnect"}, {"type": "http.disconnect"}]), "POST")
+    first_part = {"type": "http.request", "body": b'{"title": ', "more_body": True}
+    call(
+        app, "/items/", receive_messages([first_part, {"type": "http.disconnect"}, {"type": "http.disconnect"}]), "POST"
+    )
     assert [(line["status"], line["aborted"]) for line in logged(capsys)] == [("400", " aborted")]
 
 
 def test_a_cancelled_request_is_logged_without_a_status(app: FastAPI, capsys: pytest.CaptureFixture[str]) -> None:
-    async def ask_and_give_up() -> None:
-        asking = asyncio.ensure_future(app(scope("/items/", "POST"), listen_for([]), silently))
+    async def cancel_request() -> None:
+        task = asyncio.ensure_future(app(scope("/items/", "POST"), receive_messages([]), discard))
         await asyncio.sleep(0)
-        asking.cancel()
+        task.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await asking
+            await task
 
-    asyncio.run(ask_and_give_up())
+    asyncio.run(cancel_request())
     assert [(line["status"], line["aborted"]) for line in logged(capsys)] == [("-", " aborted")]
 
 
@@ -246,9 +248,9 @@ def test_nothing_that_the_client_sent_is_logged(capsys: pytest.CaptureFixture[st
         client.get("/items/marker?q=marker&marker=1", headers={"Authorization": "marker", "X-Request-ID": "mark er"})
         client.get("/marker/%0amarker")
         client.post("/users/", json={"email": "marker@example.com", "password": "marker marker"})
-    told = capsys.readouterr().err
-    assert len(told.splitlines()) == 3
-    assert "marker" not in told
+    output = capsys.readouterr().err
+    assert len(output.splitlines()) == 3
+    assert "marker" not in output
 
 
 def test_in_json_every_log_line_is_an_object(capsys: pytest.CaptureFixture[str]) -> None:
@@ -257,10 +259,10 @@ def test_in_json_every_log_line_is_an_object(capsys: pytest.CaptureFixture[str])
     with TestClient(app, client=('"\n\x1b[31m', 1)) as client:
         client.get("/users/1", headers={"X-Request-ID": "ours"})
     (line,) = capsys.readouterr().err.splitlines()
-    told = json.loads(line)
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", told.pop("time"))
-    assert told.pop("duration_ms") > 0
-    assert told == {
+    output = json.loads(line)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", output.pop("time"))
+    assert output.pop("duration_ms") > 0
+    assert output == {
         "level": "INFO",
         "logger": "belongings.requests",
         "message": "GET /users/{user_id}",
@@ -286,16 +288,16 @@ def test_the_access_log_can_be_turned_off(capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().err == ""
 
 
-def talk(app: FastAPI, path: str, receive: Receive, method: str = "GET") -> list[Message]:
-    """What the application sends to this client, without a server in between, whether or not it raises then."""
-    said: list[Message] = []
+def call(app: FastAPI, path: str, receive: Receive, method: str = "GET") -> list[Message]:
+    """The messages that the application sends to this client. Exceptions are suppressed."""
+    sent_messages: list[Message] = []
 
     async def send(message: Message) -> None:
-        said.append(message)
+        sent_messages.append(message)
 
     with suppress(RuntimeError):
         asyncio.run(app(scope(path, method), receive, send))
-    return said
+    return sent_messages
 
 
 def scope(path: str, method: str) -> dict[str, Any]:
@@ -303,12 +305,12 @@ def scope(path: str, method: str) -> dict[str, Any]:
     return {"type": "http", "method": method, "path": path, "query_string": b"", "headers": headers}
 
 
-def listen_for(messages: list[Message]) -> Receive:
-    """These messages, and then none for ever."""
-    coming = iter(messages)
+def receive_messages(messages: list[Message]) -> Receive:
+    """Receives these messages, then waits forever."""
+    remaining = iter(messages)
 
     async def receive() -> Message:
-        for message in coming:
+        for message in remaining:
             return message
         await asyncio.Event().wait()
         raise AssertionError
@@ -316,5 +318,5 @@ def listen_for(messages: list[Message]) -> Receive:
     return receive
 
 
-async def silently(message: Message) -> None:
-    """Send nothing."""
+async def discard(message: Message) -> None:
+    """Ignore what the application sends."""

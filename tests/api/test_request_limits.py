@@ -1,4 +1,4 @@
-"""Only so many requests are answered at once, and only so much of their bodies is held."""
+"""Limits on concurrent requests and on request bodies."""
 
 from asyncio import Event, Task, create_task, run, sleep
 from collections.abc import AsyncIterator
@@ -19,9 +19,9 @@ TOWEL = b'{"title": "Towel"}'
 
 
 @asynccontextmanager
-async def serving(**given: object) -> AsyncIterator[tuple[AsyncClient, Container]]:
-    """A client of an API in memory, with such settings."""
-    container = build_container(Settings.model_validate({"DATABASE_URL": "memory://", **given}))
+async def serving(**settings: object) -> AsyncIterator[tuple[AsyncClient, Container]]:
+    """A client of an API in memory with these settings."""
+    container = build_container(Settings.model_validate({"DATABASE_URL": "memory://", **settings}))
     app = create_app(container)
     async with (
         app.router.lifespan_context(app),
@@ -31,7 +31,7 @@ async def serving(**given: object) -> AsyncIterator[tuple[AsyncClient, Container
 
 
 def slowly(client: AsyncClient, go_on: Event, *pieces: bytes) -> Task[Response]:
-    """Send the first piece, and the others when told to."""
+    """Send the first piece at once, and the others when ``go_on`` is set."""
 
     async def body() -> AsyncIterator[bytes]:
         for piece in pieces:
@@ -42,7 +42,7 @@ def slowly(client: AsyncClient, go_on: Event, *pieces: bytes) -> Task[Response]:
 
 
 async def settle() -> None:
-    """Let everybody else come to where they must wait."""
+    """Let all other tasks run until they wait."""
     for _ in range(50):
         await sleep(0)
 
@@ -51,7 +51,7 @@ def test_a_request_over_the_limit_is_a_503_and_health_is_exempt() -> None:
     async def main() -> None:
         async with serving(requests=1) as (client, container):
             with container.unit_of_work() as uow:
-                uow.items.add(Item(title="Sieve"))  # nobody else can write from now on
+                uow.items.add(Item(title="Sieve"))  # this locks out all other writers
                 first = create_task(client.post("/items/", content=TOWEL, headers=JSON))
                 await settle()
                 for refused in (await client.get("/items/"), await client.post("/items/", json={"title": "Towel"})):

@@ -1,4 +1,4 @@
-"""That each run of this folder's tests has the routes that it says."""
+"""Each run of these tests uses the intended route class."""
 
 from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import SecretStr

@@ -1,4 +1,4 @@
-"""The fast path answers as FastAPI does, or leaves a route to it."""
+"""The fast path responds like FastAPI, or leaves the route to it."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -102,7 +102,7 @@ def build(kind: type[APIRoute]) -> APIRouter:
 
 
 def build_others(kind: type[APIRoute]) -> APIRouter:
-    """What is left to FastAPI."""
+    """Routes that are left to FastAPI."""
     router = APIRouter(route_class=kind, prefix="/others")
 
     @router.get("/content/{id}")

@@ -1,4 +1,4 @@
-"""One long conversation, hostile turns among it, gets the same answers from every store, to the byte."""
+"""One random sequence of valid and hostile requests gets the same responses from every store, to the byte."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from entrypoints.api.app import create_app
 from tests.conftest import Databases, container_for
 from tests.databases import ALL
 
-TURNS = 600
+REQUESTS = 600
 SENT = {"Content-Type": "application/json", "X-Request-ID": "ours"}
 HEADERS = (
     "x-request-id",
@@ -42,10 +42,10 @@ QUERIES += ["?skip=-1", f"?skip={2**63 - 1}", f"?skip={2**63}", f"?after={2**63 
 BODIES = ["", "{", "[]", "null", '"x"', "[" * 5_000, '{"title": "\\u0000"}', '{"title": "\\ud800"}', '{"title": 1}']
 
 
-def conversation(random: Random) -> Iterator[tuple[str, str, str | None]]:
-    """The turns: method, path and body."""
+def requests(random: Random) -> Iterator[tuple[str, str, str | None]]:
+    """The requests: method, path and body."""
     pick = random.choice
-    for _ in range(TURNS):
+    for _ in range(REQUESTS):
         user = json.dumps({"email": f"{pick(LOCALS)}@{pick(DOMAINS)}", "password": pick(PASSWORDS)})
         item = f'{{"{pick(["title", "title", "name"])}": {json.dumps(pick(WORDS))}, "price": {pick(PRICES)}'
         for_owner = f', "owner_id": {pick(OWNERS)}'
@@ -70,15 +70,15 @@ def conversation(random: Random) -> Iterator[tuple[str, str, str | None]]:
 
 
 def answers(url: str) -> list[tuple[Any, ...]]:
-    """What a service on this database answers to each turn."""
-    heard = []
+    """The responses of a service on this database."""
+    received = []
     with TestClient(create_app(container_for(url))) as client:
-        for method, path, body in conversation(Random(20)):
+        for method, path, body in requests(Random(20)):
             content = None if body is None else body.encode()
             answer = client.request(method, path, content=content, headers=SENT)
             kept = [answer.headers.get(name) for name in HEADERS]
-            heard.append((method, path, body, answer.status_code, kept, answer.content))
-    return heard
+            received.append((method, path, body, answer.status_code, kept, answer.content))
+    return received
 
 
 def test_every_store_gives_the_same_responses(databases: Databases) -> None:
@@ -86,12 +86,12 @@ def test_every_store_gives_the_same_responses(databases: Databases) -> None:
     for kind in ALL[1:]:
         url = databases.empty(kind)
         migrate(parse_url(url))
-        for turn, (said, heard) in enumerate(zip(expected, answers(url), strict=True)):
-            assert (kind, turn, heard) == (kind, turn, said)
+        for number, (one, other) in enumerate(zip(expected, answers(url), strict=True)):
+            assert (kind, number, other) == (kind, number, one)
 
 
 def test_the_requests_cover_all_operations_and_outcomes() -> None:
     statuses = [status for _, _, _, status, _, _ in answers("memory://")]
     assert {200, 400, 404, 405, 422} <= set(statuses)
-    assert statuses.count(200) > TURNS / 4
+    assert statuses.count(200) > REQUESTS / 4
     assert max(statuses) < 500

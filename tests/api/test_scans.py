@@ -1,4 +1,4 @@
-"""Lists that a database scans for, and what they leave to all others."""
+"""Lists that need a scan: which ones they are, and that they do not block other requests."""
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -54,20 +54,20 @@ LAST: ItemView = {"title": "Towel", "description": None, "price": 2.5, "id": 7, 
     ],
 )
 def test_a_list_is_a_scan_unless_an_index_leads_to_its_rows(query: dict[str, Any], scan: bool) -> None:
-    wanted = ItemQuery(**query)
-    assert is_scan(wanted.page(), wanted.filter()) is scan
-    assert wanted.pool == ("scanning" if scan else None)
+    parsed = ItemQuery(**query)
+    assert is_scan(parsed.page(), parsed.filter()) is scan
+    assert parsed.pool == ("scanning" if scan else None)
 
 
 MANY = 20_000
 FEW_STEPS = 10_000
-"""Of SQLite's machine: a page of 101 rows takes up to 7,000, and to pass over a quarter of all rows 20,000."""
+"""Steps of SQLite's virtual machine. A page of 101 rows takes up to 7,000; skipping a quarter of all rows, 20,000."""
 
 
 @pytest.fixture(scope="module")
 def steps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[PageParams, ItemFilter], int]]:
-    """Counts what SQLite does for a list of many items: every second has a price, every third an owner, always the
-    same one, and all have the same title but for the first and the last."""
+    """Counts the steps of SQLite for a list of many items. Every second item has a price, every third the same owner;
+    all but the first and the last have the same title."""
     file = tmp_path_factory.mktemp("many") / "many.db"
     settings = Settings(database_url=SecretStr(f"sqlite:///{file}"))
     container = cast(SqlContainer, build_container(settings))
@@ -77,9 +77,9 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[PagePa
         nonlocal taken
         taken += 1
 
-    def count_steps(page: PageParams, wanted: ItemFilter) -> int:
+    def count_steps(page: PageParams, item_filter: ItemFilter) -> int:
         before = taken
-        container.unit_of_work().views.items(page, wanted)
+        container.unit_of_work().views.items(page, item_filter)
         return 100 * (taken - before)
 
     for engine in (container.engines().reader, container.engines().scanner):
@@ -122,10 +122,10 @@ def test_lists_that_are_not_scans_take_few_steps_for_any_number_of_rows(
     steps: Callable[[PageParams, ItemFilter], int],
 ) -> None:
     quick = [
-        (PageParams(**place), wanted)
+        (PageParams(**place), item_filter)
         for sort, filter in product(get_args(Sort), FILTERS)
         for place in PLACES[sort.removeprefix("-")]
-        if not is_scan(PageParams(**place), wanted := ItemFilter(sort=sort, **filter))
+        if not is_scan(PageParams(**place), item_filter := ItemFilter(sort=sort, **filter))
     ]
     assert len(quick) == 46
     taken = {case: steps(*case) for case in quick}
@@ -137,11 +137,11 @@ def test_many_searches_do_not_block_other_requests(container: Container, monkeyp
     searching, go_on = Event(), Event()
     find = items.list_items
 
-    def list_slowly(uow: UnitOfWork, page: PageParams, wanted: ItemFilter, *, counted: bool) -> Page[ItemView]:
-        if wanted.words or counted:
+    def list_slowly(uow: UnitOfWork, page: PageParams, item_filter: ItemFilter, *, counted: bool) -> Page[ItemView]:
+        if item_filter.words or counted:
             searching.set()
             go_on.wait()
-        return find(uow, page, wanted, counted=counted)
+        return find(uow, page, item_filter, counted=counted)
 
     monkeypatch.setattr(items, "list_items", list_slowly)
     settings = container.settings().model_copy(update={"requests": 50, "pool_wait": 0.5})
@@ -162,7 +162,7 @@ def test_many_searches_do_not_block_other_requests(container: Container, monkeyp
             async with create_task_group() as group:
                 for n in range(60):
                     group.start_soon(search, client, n)
-                while len(answers) < 59:  # all but the one that is done
+                while len(answers) < 59:  # all but the one that runs
                     assert (await client.get(f"/items/{made['id']}")).json() == made
                     assert (await client.get("/items/")).json() == [made]
                     assert (await client.get("/health/ready")).status_code == 200

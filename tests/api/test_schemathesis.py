@@ -1,4 +1,4 @@
-"""The published OpenAPI document is true: schemathesis makes up requests from it, good and bad, and checks the answers.
+"""Responses conform to the OpenAPI document: schemathesis generates valid and invalid requests and checks them.
 
 Its engine is used as it is: its pytest fixture (4.32) does not work with pytest 9.2.
 """
@@ -24,24 +24,24 @@ from entrypoints.api.app import create_app
 from tests.conftest import Databases
 
 CHECKS = {
-    "positive_data_acceptance": {"expected-statuses": ["200", "304", "404", "412"]},  # ids and tags that are made up
+    "positive_data_acceptance": {"expected-statuses": ["200", "304", "404", "412"]},  # generated ids and tags
     "negative_data_rejection": {"expected-statuses": ["400", "404", "405", "412", "422"]},
 }
 
 
 @pytest.fixture(autouse=True)
 def ended() -> Iterator[None]:
-    """Afterwards every application has ended that was begun."""
+    """Check that every application that was started has ended."""
     yield
     shutdown_lifespans()
 
 
 BEYOND_SCHEMAS = {"email", "position", "idempotency_key", "user_not_found"}
-"""What no schema says: which addresses can be written to, what a cursor is, if a key was used or a user exists."""
+"""Errors that a schema cannot express: undeliverable addresses, invalid cursors, used keys, missing users."""
 
 
 def filter_failure(_context: object, failure: Failure, _case: object, response: schemathesis.Response) -> bool:
-    """Keep all failures but those of valid data that are refused for such a reason, or for a taken address."""
+    """Drop failures of valid data that was refused for such an error, or for a taken address."""
     if not isinstance(failure, RejectedPositiveData):
         return True
     problem = response.json()
@@ -50,7 +50,7 @@ def filter_failure(_context: object, failure: Failure, _case: object, response: 
 
 
 def map_query(_context: object, query: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Write whole numbers without a point: JSON Schema takes 3.0 for an integer, but a query has no JSON."""
+    """Write integers without a decimal point. To JSON Schema, 3.0 is an integer; in a query, it is not."""
     for name, value in (query or {}).items():
         if isinstance(value, float) and value.is_integer():
             query = {**(query or {}), name: int(value)}
@@ -58,9 +58,9 @@ def map_query(_context: object, query: dict[str, Any] | None) -> dict[str, Any] 
 
 
 def give_places(part: Any) -> None:
-    """Let made-up prices have two decimal places, wherever they are.
+    """Give generated prices at most two decimal places.
 
-    Clients are told in words: those who divide by ``multipleOf: 0.01`` in floats refuse 0.07.
+    The document says so in words only: validators that check ``multipleOf: 0.01`` with floats refuse 0.07.
     """
     if isinstance(part, dict) and part.get("maximum") == float(PRICE_MAX):
         part["multipleOf"] = 0.01
@@ -69,13 +69,13 @@ def give_places(part: Any) -> None:
 
 
 def document(app: FastAPI, *, examples: int = 1, links: bool = False) -> BaseSchema:
-    """What this application publishes, to make up so many requests for each operation, or to follow its links."""
+    """The schema of this application, for so many generated requests per operation, or for following links."""
     config = schemathesis.Config.from_dict(
         {
             "seed": 1,
             "generation": {"deterministic": True, "max-examples": examples},
             "phases": {"stateful": {"enabled": links}},
-            "suppress-health-check": ["all"],  # they watch the clock
+            "suppress-health-check": ["all"],  # they depend on the speed of the machine
             "checks": CHECKS,
         }
     )
@@ -87,9 +87,9 @@ def document(app: FastAPI, *, examples: int = 1, links: bool = False) -> BaseSch
 
 
 def violations(app: FastAPI, requests: Counter[str], *, examples: int) -> list[str]:
-    """What the answers to made-up requests violate, with a way to repeat it.
+    """The failed checks for generated requests, each with a command that reproduces it.
 
-    Without those that follow links: the engine ends them, and does not say so, where an id is not what it was.
+    Links are not followed here: the engine stops without a message where an id has changed.
 
     :param requests: where to count them, by phase.
     """
@@ -101,7 +101,7 @@ def violations(app: FastAPI, requests: Counter[str], *, examples: int) -> list[s
         elif isinstance(event, events.FatalError):
             raise event.exception
         elif isinstance(event, events.ScenarioFinished):
-            found += told(event)
+            found += failures(event)
             requests[event.phase.value] += len(event.recorder.interactions)
             if event.status is Status.SUCCESS:
                 tested.add(event.label)
@@ -109,7 +109,7 @@ def violations(app: FastAPI, requests: Counter[str], *, examples: int) -> list[s
     return found + [f"{label}: no request was made up" for label in sorted(published - tested)]
 
 
-def told(event: events.ScenarioFinished) -> Iterator[str]:
+def failures(event: events.ScenarioFinished) -> Iterator[str]:
     """The failures of one scenario."""
     for case, checks in event.recorder.checks.items():
         for check in checks:
@@ -121,18 +121,18 @@ def told(event: events.ScenarioFinished) -> Iterator[str]:
 
 
 GONE = {"GET": {404}, "DELETE": {404}, "PATCH": {400, 404, 422}}
-"""What can be said to a request for something that was removed; a body is looked at first."""
+"""Statuses of a request for a deleted resource; the body is validated first."""
 
 
 def follow_links(databases: Databases, kind: str, *, lives: int) -> Counter[str]:
-    """How many requests it took to follow links from one answer to the next, in so many new applications.
+    """Follow links from response to response in so many new applications; return the number of requests.
 
     :raises FailureGroup: an answer violates what is published, or something was there after it had been removed.
     """
     requests: Counter[str] = Counter()
     schema = document(create_app(databases.migrated(kind)), links=True)
 
-    class Life(schema.as_state_machine()):  # type: ignore[misc]  # made from the document
+    class Scenario(schema.as_state_machine()):  # type: ignore[misc]  # generated from the schema
         def setup(self) -> None:
             self.app: Any = create_app(databases.migrated(kind))
             self.removed: set[str] = set()
@@ -155,9 +155,9 @@ def follow_links(databases: Databases, kind: str, *, lives: int) -> Counter[str]
         def teardown(self) -> None:
             shutdown_lifespans()
 
-    Life.run(
+    Scenario.run(
         settings=settings(
-            Life.TestCase.settings, max_examples=lives, stateful_step_count=20, derandomize=True, database=None
+            Scenario.TestCase.settings, max_examples=lives, stateful_step_count=20, derandomize=True, database=None
         )
     )
     return requests

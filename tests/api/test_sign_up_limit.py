@@ -1,4 +1,4 @@
-"""So many sign-ups for each client address, if the operator says so."""
+"""The rate limit on sign-ups per client address."""
 
 import os
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ from entrypoints.api.app import create_app
 from entrypoints.container import build_container
 from entrypoints.settings import Settings, WrongSetting
 from tests.api.problems import expect_problem
-from tests.conftest import QuickHasher
+from tests.conftest import FastHasher
 
 
 @contextmanager
-def serving(address: str = "192.0.2.1", **given: object) -> Iterator[TestClient]:
-    """A client at this address, of an API in memory with such settings."""
-    container = build_container(Settings.model_validate({"DATABASE_URL": "memory://", **given}))
-    container.hasher.override(QuickHasher())
+def serving(address: str = "192.0.2.1", **settings: object) -> Iterator[TestClient]:
+    """A client with this address, of an API in memory with these settings."""
+    container = build_container(Settings.model_validate({"DATABASE_URL": "memory://", **settings}))
+    container.hasher.override(FastHasher())
     with TestClient(create_app(container), client=(address, 50_000)) as client:
         yield client
 

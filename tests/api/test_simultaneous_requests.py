@@ -1,4 +1,4 @@
-"""What happens when many ask at once."""
+"""Simultaneous requests."""
 
 from collections import Counter
 
@@ -14,7 +14,7 @@ Request = tuple[str, str, object]
 
 
 def all_at_once(app: FastAPI, *rounds: list[Request], headers: dict[str, str] | None = None) -> list[list[Response]]:
-    """The answers to rounds of requests that are all under way at the same time, in the order of the requests."""
+    """The responses to rounds of simultaneous requests, in the order of the requests."""
 
     async def run() -> list[list[Response]]:
         transport = ASGITransport(app=app)

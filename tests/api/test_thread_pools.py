@@ -1,4 +1,4 @@
-"""Work that waits keeps other work from nothing."""
+"""Thread pools: timeouts, cancellation, group commits, and that one pool does not block another."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -46,11 +46,11 @@ def test_a_pool_runs_at_most_its_number_of_jobs_at_once() -> None:
 
 
 def test_a_job_that_gets_no_thread_in_time_is_refused_and_does_not_start() -> None:
-    begun: list[str] = []
+    started: list[str] = []
     blocked, go_on = Event(), Event()
 
     def work(name: str) -> str:
-        begun.append(name)
+        started.append(name)
         blocked.set()
         go_on.wait()
         return name
@@ -67,7 +67,7 @@ def test_a_job_that_gets_no_thread_in_time_is_refused_and_does_not_start() -> No
         assert await thread_pool.run(work, "third") == "third"
 
     run(main)
-    assert begun == ["first", "third"]
+    assert started == ["first", "third"]
 
 
 def test_a_late_job_raises_and_its_outcome_is_unknown_only_if_it_writes() -> None:
@@ -82,12 +82,12 @@ def test_a_late_job_raises_and_its_outcome_is_unknown_only_if_it_writes() -> Non
         timeouts = Timeouts(thread=0.2, deadline=0.2)
         for changes, error in ((False, StorageUnavailable), (True, OutcomeUnknown)):
             thread_pool = ThreadPool("test", 1, timeouts, changes=changes)
-            with pytest.raises(StorageUnavailable) as told:
+            with pytest.raises(StorageUnavailable) as raised:
                 await thread_pool.run(work, f"changes: {changes}")
-            assert type(told.value) is error
-            assert told.value.reason == "it took longer than 0.2 s"
+            assert type(raised.value) is error
+            assert raised.value.reason == "it took longer than 0.2 s"
             go_on.set()
-            assert await thread_pool.run(divmod, 7, 2) == (3, 1)  # its thread is back
+            assert await thread_pool.run(divmod, 7, 2) == (3, 1)  # its thread is free again
             go_on.clear()
 
     run(main)
@@ -111,34 +111,34 @@ def test_a_job_can_have_a_time_limit_from_when_it_starts() -> None:
 
 
 def test_a_job_has_the_request_id_of_its_caller_even_in_a_group() -> None:
-    told: list[str | None] = []
+    results: list[str | None] = []
     blocked, go_on = Event(), Event()
 
     def work() -> None:
-        told.append(request_id.get())
+        results.append(request_id.get())
         request_id.set("left behind")
         blocked.set()
         go_on.wait()
 
-    async def ask(thread_pool: ThreadPool, id: str) -> None:
+    async def call(thread_pool: ThreadPool, id: str) -> None:
         request_id.set(id)
         await thread_pool.run(work)
 
     async def main() -> None:
         thread_pool = ThreadPool("test", 1, LONG_TIMEOUTS, group_commit=nullcontext)
         async with create_task_group() as group:
-            group.start_soon(ask, thread_pool, "first")
+            group.start_soon(call, thread_pool, "first")
             while not blocked.is_set():
                 await sleep(0)
             for id in ("second", "third"):
-                group.start_soon(ask, thread_pool, id)
+                group.start_soon(call, thread_pool, id)
             while thread_pool.waiting < 2:
                 await sleep(0)
             go_on.set()
         await thread_pool.run(work)
 
     run(main)
-    assert told == ["first", "second", "third", None]
+    assert results == ["first", "second", "third", None]
 
 
 def test_a_job_is_refused_at_once_if_the_queue_is_full() -> None:
@@ -158,9 +158,9 @@ def test_a_job_is_refused_at_once_if_the_queue_is_full() -> None:
                 group.start_soon(thread_pool.run, work)
             while thread_pool.waiting < 2:
                 await sleep(0)
-            with pytest.raises(StorageUnavailable) as told:
+            with pytest.raises(StorageUnavailable) as raised:
                 await thread_pool.run(work)
-            assert told.value.reason == "too many requests wait for the database"
+            assert raised.value.reason == "too many requests wait for the database"
             go_on.set()
         assert thread_pool.waiting == 0
 
@@ -184,11 +184,11 @@ def test_only_jobs_with_a_waiting_caller_count_as_pending() -> None:
                 with move_on_after(0.01):
                     await thread_pool.run(work)
             group.start_soon(thread_pool.run, work)
-            while thread_pool.waiting < 4:  # of which three were withdrawn
+            while thread_pool.waiting < 4:  # three of them were cancelled
                 await sleep(0)
-            with pytest.raises(StorageUnavailable) as told:
+            with pytest.raises(StorageUnavailable) as raised:
                 await thread_pool.run(work)
-            assert told.value.reason == "too many requests wait for the database"
+            assert raised.value.reason == "too many requests wait for the database"
             go_on.set()
         await thread_pool.run(work)
 
@@ -211,11 +211,11 @@ def test_a_pool_with_a_hanging_job_can_be_closed_and_the_job_can_end_later() -> 
 
 
 def test_a_job_whose_caller_was_cancelled_does_not_start() -> None:
-    begun: list[str] = []
+    started: list[str] = []
     blocked, go_on = Event(), Event()
 
     def work(name: str) -> None:
-        begun.append(name)
+        started.append(name)
         blocked.set()
         go_on.wait()
 
@@ -231,7 +231,7 @@ def test_a_job_whose_caller_was_cancelled_does_not_start() -> None:
         await thread_pool.run(work, "third")
 
     run(main)
-    assert begun == ["first", "third"]
+    assert started == ["first", "third"]
 
 
 def test_a_closed_pool_has_run_its_jobs_and_has_no_threads() -> None:
@@ -258,17 +258,17 @@ def test_errors_are_raised_in_the_caller_and_free_the_thread() -> None:
     run(main)
 
 
-@pytest.mark.parametrize("kept", [True, False])
-def test_waiting_jobs_run_in_one_group_and_get_their_results_after_its_commit(kept: bool) -> None:
-    told: list[object] = []
+@pytest.mark.parametrize("succeeds", [True, False])
+def test_waiting_jobs_run_in_one_group_and_get_their_results_after_its_commit(succeeds: bool) -> None:
+    results: list[object] = []
     seen: list[list[object]] = []
     blocked, go_on = Event(), Event()
 
     @contextmanager
     def group_commit() -> Iterator[None]:
         yield
-        seen.append(list(told))
-        if not kept:
+        seen.append(list(results))
+        if not succeeds:
             raise StorageUnavailable("the disk is full")
 
     def block() -> str:
@@ -279,25 +279,25 @@ def test_waiting_jobs_run_in_one_group_and_get_their_results_after_its_commit(ke
     async def main() -> None:
         thread_pool = ThreadPool("test", 1, LONG_TIMEOUTS, group_commit=group_commit)
 
-        async def ask(work: Callable[[], object]) -> None:
+        async def call(work: Callable[[], object]) -> None:
             try:
-                told.append(await thread_pool.run(work))
+                results.append(await thread_pool.run(work))
             except (StorageUnavailable, ZeroDivisionError) as error:
-                told.append(type(error))
+                results.append(type(error))
 
         async with create_task_group() as group:
-            group.start_soon(ask, block)
+            group.start_soon(call, block)
             while not blocked.is_set():
                 await sleep(0)
             for work in (lambda: "second", lambda: 1 // 0, lambda: "fourth"):
-                group.start_soon(ask, work)
+                group.start_soon(call, work)
             await sleep(0.01)
             go_on.set()
         thread_pool.close()
 
     run(main)
-    assert seen in ([["first"]], [[]])  # the first was alone when it began
-    assert told == ["first", *(["second", ZeroDivisionError, "fourth"] if kept else [StorageUnavailable] * 3)]
+    assert seen in ([["first"]], [[]])  # the first job ran alone
+    assert results == ["first", *(["second", ZeroDivisionError, "fourth"] if succeeds else [StorageUnavailable] * 3)]
 
 
 def test_a_group_with_slow_jobs_ends_early(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,19 +328,19 @@ def test_a_group_with_slow_jobs_ends_early(monkeypatch: pytest.MonkeyPatch) -> N
             go_on.set()
 
     run(main)
-    assert blocks == 4  # the last one has nobody behind it
+    assert blocks == 4  # the last job is alone in its block
 
 
-@pytest.mark.parametrize("begins", [True, False])
-def test_a_group_has_the_deadline_of_its_first_job_which_fails_alone_if_the_group_cannot_start(begins: bool) -> None:
+@pytest.mark.parametrize("starts", [True, False])
+def test_a_group_has_the_deadline_of_its_first_job_which_fails_alone_if_the_group_cannot_start(starts: bool) -> None:
     left: list[float] = []
     blocked, go_on = Event(), Event()
 
     @contextmanager
     def group_commit() -> Iterator[None]:
         left.append(seconds_left())
-        if not begins:
-            raise StorageUnavailable("somebody else writes")
+        if not starts:
+            raise StorageUnavailable("locked by another writer")
         yield
 
     def block() -> None:
@@ -349,33 +349,33 @@ def test_a_group_has_the_deadline_of_its_first_job_which_fails_alone_if_the_grou
 
     async def main() -> list[str]:
         thread_pool = ThreadPool("test", 1, Timeouts(thread=60, deadline=0.1), group_commit=group_commit)
-        told: list[str] = []
+        results: list[str] = []
 
-        async def ask(work: Callable[[], object]) -> None:
+        async def call(work: Callable[[], object]) -> None:
             try:
                 await thread_pool.run(work)
-                told.append("done")
+                results.append("done")
             except StorageUnavailable as error:
-                told.append(error.reason)
+                results.append(error.reason)
 
         async with create_task_group() as group:
-            group.start_soon(ask, block)
+            group.start_soon(call, block)
             while not blocked.is_set():
                 await sleep(0)
-            while told != ["it took longer than 0.1 s"]:
+            while results != ["it took longer than 0.1 s"]:
                 await sleep(0.01)
             thread_pool._deadline = 60
             for _ in range(2):
-                group.start_soon(ask, lambda: None)
+                group.start_soon(call, lambda: None)
             while thread_pool.waiting < 2:
                 await sleep(0)
             go_on.set()
         thread_pool.close()
-        return told[1:]
+        return results[1:]
 
-    told = run(main)
+    results = run(main)
     assert left[0] > 30
-    assert told == (["done"] * 2 if begins else ["somebody else writes", "done"])
+    assert results == (["done"] * 2 if starts else ["locked by another writer", "done"])
 
 
 @pytest.mark.parametrize("container", ["memory", "sqlite"], indirect=True)
@@ -394,7 +394,7 @@ def test_waiting_writers_do_not_block_readers(container: Container) -> None:
             create_task_group() as group,
         ):
             with container.unit_of_work() as uow:
-                uow.items.add(Item(title="Sieve"))  # nobody else can write from now on
+                uow.items.add(Item(title="Sieve"))  # this locks out all other writers
                 for _ in range(8):
                     group.start_soon(write, client)
                 for _ in range(8):
@@ -407,7 +407,7 @@ def test_waiting_writers_do_not_block_readers(container: Container) -> None:
 
 def test_an_application_that_cannot_start_leaves_no_threads(tmp_path: Path) -> None:
     broken = tmp_path / "broken.db"
-    broken.write_text("this is no database, and so nothing can be served from it")
+    broken.write_text("not a database")
     settings = Settings(database_url=f"sqlite:///{broken}")  # type: ignore[arg-type]  # pydantic makes it a secret
     app = create_app(build_container(settings))
     before = set(enumerate_threads())

@@ -1,4 +1,4 @@
-"""Traces, as a collector of OpenTelemetry gets them."""
+"""Traces, as an OpenTelemetry collector receives them."""
 
 import sys
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ SECRET = "wubbalubba"
 
 @contextmanager
 def collector() -> Iterator[tuple[str, list[bytes]]]:
-    """Where it listens, and what it was sent."""
+    """The URL of a collector, and the bodies that it received."""
     got: list[bytes] = []
 
     class Collector(BaseHTTPRequestHandler):
@@ -40,7 +40,7 @@ def collector() -> Iterator[tuple[str, list[bytes]]]:
 
 
 class BrokenHasher:
-    """Fails as nobody foresaw."""
+    """Raises an unexpected error."""
 
     def hash(self, password: str) -> str:
         raise RuntimeError(f"cannot hash {password}")
@@ -62,10 +62,10 @@ def test_each_request_is_a_span_without_a_secret(monkeypatch: pytest.MonkeyPatch
     sent = [ExportTraceServiceRequest.FromString(each) for each in got]
     scopes = [scope for each in sent for resource in each.resource_spans for scope in resource.scope_spans]
     spans = [span for scope in scopes for span in scope.spans]
-    told = [{each.key: each.value for each in span.attributes} for span in spans]
+    attributes = [{each.key: each.value for each in span.attributes} for span in spans]
     assert [span.name for span in spans] == ["GET /users/", "GET /users/{user_id}", "POST /users/"]
-    assert [each["http.response.status_code"].int_value for each in told] == [200, 404, 500]
-    assert [each["http.route"].string_value for each in told] == ["/users/", "/users/{user_id}", "/users/"]
+    assert [each["http.response.status_code"].int_value for each in attributes] == [200, 404, 500]
+    assert [each["http.route"].string_value for each in attributes] == ["/users/", "/users/{user_id}", "/users/"]
     assert spans[1].trace_id.hex() == "ab" * 16
     assert [event for span in spans for event in span.events] == []
     names = {each.key: each.value.string_value for each in sent[0].resource_spans[0].resource.attributes}

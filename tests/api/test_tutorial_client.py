@@ -1,4 +1,4 @@
-"""A client that was written for the FastAPI tutorial on SQL databases, and knows nothing of Belongings."""
+"""A client written for the FastAPI tutorial on SQL databases."""
 
 import pytest
 from fastapi.testclient import TestClient
@@ -7,7 +7,7 @@ RICK = {"email": "rick@example.com", "password": "wubbalubba"}
 
 
 def test_it_passes_the_tests_that_fastapi_has_for_the_tutorial(client: TestClient) -> None:
-    """The same requests and expectations, but for the document of OpenAPI, in which ours says more."""
+    """The same requests and expectations, except for the OpenAPI document."""
     john = {"email": "johndoe@example.com", "password": "secret"}
     foo = {"title": "Foo", "description": "Something that fights"}
 

@@ -1,4 +1,4 @@
-"""Signing up, and reading users."""
+"""Signing up and reading users."""
 
 import json
 import logging
@@ -99,6 +99,6 @@ def test_no_response_or_log_line_contains_a_password_or_its_hash(
         client.get("/users/"),
         client.get(signed_up.headers["Location"]),
     ]
-    told = "\n".join([caplog.text, *(f"{answer.text} {dict(answer.headers)}" for answer in answers)])
-    assert SECRET not in told
-    assert "hash" not in told
+    output = "\n".join([caplog.text, *(f"{answer.text} {dict(answer.headers)}" for answer in answers)])
+    assert SECRET not in output
+    assert "hash" not in output

@@ -1,4 +1,4 @@
-"""What is given is what comes back, to the last character and the last digit."""
+"""Values are returned exactly as they were sent."""
 
 from decimal import Decimal
 
@@ -39,37 +39,37 @@ PRICES = {
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
-def test_a_title_is_returned_unchanged(enduring_client: TestClient, text: str) -> None:
-    item = enduring_client.post("/items/", json={"title": text}).json()
+def test_a_title_is_returned_unchanged(module_client: TestClient, text: str) -> None:
+    item = module_client.post("/items/", json={"title": text}).json()
     assert item["title"] == text
-    assert enduring_client.get(f"/items/{item['id']}").json() == item
+    assert module_client.get(f"/items/{item['id']}").json() == item
 
 
 @pytest.mark.parametrize("text", DESCRIPTIONS.values(), ids=DESCRIPTIONS)
-def test_a_description_is_returned_unchanged(enduring_client: TestClient, text: str) -> None:
-    item = enduring_client.post("/items/", json={"title": "Towel", "description": text}).json()
+def test_a_description_is_returned_unchanged(module_client: TestClient, text: str) -> None:
+    item = module_client.post("/items/", json={"title": "Towel", "description": text}).json()
     assert item["description"] == text
-    assert enduring_client.get(f"/items/{item['id']}").json() == item
+    assert module_client.get(f"/items/{item['id']}").json() == item
 
 
 @pytest.mark.parametrize(("sent", "shown"), PRICES.items())
-def test_a_price_is_an_exact_json_number(enduring_client: TestClient, sent: str, shown: str) -> None:
+def test_a_price_is_an_exact_json_number(module_client: TestClient, sent: str, shown: str) -> None:
     content = f'{{"title": "Towel", "price": {sent}}}'
-    answer = enduring_client.post("/items/", content=content, headers={"Content-Type": "application/json"})
+    answer = module_client.post("/items/", content=content, headers={"Content-Type": "application/json"})
     assert answer.status_code == 200, answer.text
-    for item in (answer, enduring_client.get(answer.headers["Location"])):
+    for item in (answer, module_client.get(answer.headers["Location"])):
         assert f'"price":{shown},' in item.text
         assert item.json(parse_float=Decimal)["price"] == Decimal(sent)
 
 
 @pytest.mark.parametrize("email", ADDRESSES)
-def test_an_address_is_returned_unchanged(enduring_client: TestClient, email: str) -> None:
-    user = enduring_client.post("/users/", json={"email": email, "password": "wubbalubba"}).json()
+def test_an_address_is_returned_unchanged(module_client: TestClient, email: str) -> None:
+    user = module_client.post("/users/", json={"email": email, "password": "wubbalubba"}).json()
     assert user["email"] == email
-    assert enduring_client.get(f"/users/{user['id']}").json() == user
+    assert module_client.get(f"/users/{user['id']}").json() == user
 
 
-def test_a_password_has_8_to_128_characters_of_any_kind(enduring_client: TestClient) -> None:
+def test_a_password_has_8_to_128_characters_of_any_kind(module_client: TestClient) -> None:
     for number, password in enumerate(PASSWORDS):
-        answer = enduring_client.post("/users/", json={"email": f"rick{number}@example.com", "password": password})
+        answer = module_client.post("/users/", json={"email": f"rick{number}@example.com", "password": password})
         assert answer.status_code == 200, answer.text

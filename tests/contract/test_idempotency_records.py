@@ -16,7 +16,7 @@ from service_layer.items import create_item
 from service_layer.ports import IdempotencyRecord
 from service_layer.read_models import PageParams, UserView
 from service_layer.users import create_user
-from tests.conftest import QuickHasher
+from tests.conftest import FastHasher
 from tests.contract.stored import Units, stored_user
 
 NOW = 1_800_000_000
@@ -246,7 +246,7 @@ def test_of_twins_one_acts_and_the_others_get_its_answer_or_that_it_is_at_work(u
 def test_of_twins_who_sign_up_none_hears_that_the_address_is_taken(unit_of_work: Units) -> None:
     def act() -> UserView:
         return create_user(
-            unit_of_work(), QuickHasher(), email="a@example.com", password="long enough", idempotency=ATTEMPT
+            unit_of_work(), FastHasher(), email="a@example.com", password="long enough", idempotency=ATTEMPT
         )
 
     first = outcomes(act)
@@ -289,7 +289,7 @@ def test_a_refusal_is_not_kept(unit_of_work: Units) -> None:
 
     def sign_up() -> UserView:
         return create_user(
-            unit_of_work(), QuickHasher(), email="a@example.com", password="long enough", idempotency=ATTEMPT
+            unit_of_work(), FastHasher(), email="a@example.com", password="long enough", idempotency=ATTEMPT
         )
 
     with pytest.raises(EmailTaken):

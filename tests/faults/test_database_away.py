@@ -29,7 +29,7 @@ from entrypoints.container import SqlContainer, build_container
 from entrypoints.settings import Settings
 from service_layer.deadline import set_deadline
 from service_layer.errors import OutcomeUnknown, StorageUnavailable
-from tests.conftest import Databases, QuickHasher
+from tests.conftest import Databases, FastHasher
 from tests.faults.conftest import Figure
 from tests.faults.proxy import Proxy
 from tests.own_servers import OwnServer
@@ -66,7 +66,7 @@ def behind(request: pytest.FixtureRequest, databases: Databases) -> Iterator[Beh
 
         def make(**settings: Any) -> SqlContainer:
             made = cast(SqlContainer, build_container(Settings(database_url=proxy.url, **settings)))  # type: ignore[arg-type]  # pydantic makes it a secret
-            made.hasher.override(QuickHasher())
+            made.hasher.override(FastHasher())
             stack.callback(made.store().close)
             return made
 

@@ -25,7 +25,7 @@ from entrypoints.api.app import create_app
 from entrypoints.api.thread_pools import ThreadPools
 from entrypoints.container import Container, SqlContainer, build_container
 from entrypoints.settings import Settings
-from tests.conftest import Databases, QuickHasher
+from tests.conftest import Databases, FastHasher
 from tests.databases import ALL
 from tests.faults.conftest import Belongings, Figure
 from tests.faults.proxy import Proxy
@@ -75,7 +75,7 @@ def slow(request: pytest.FixtureRequest, databases: Databases) -> Iterator[MakeS
                 proxy = stack.enter_context(Proxy(direct))
                 url = proxy.url
             container = build_container(Settings(database_url=url, **settings))  # type: ignore[arg-type]  # pydantic makes it a secret
-            container.hasher.override(QuickHasher())
+            container.hasher.override(FastHasher())
             if request.param == "memory":
                 container.unit_of_work.override(Factory(SlowMemory, container.store))
             if request.param == "sqlite":
