@@ -186,10 +186,12 @@ def test_an_error_after_the_start_of_a_response_is_logged_and_ends_the_response(
     class IncompleteResponse:
         async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
             await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"half", "more_body": True})
             raise RuntimeError("half-way")
 
     app.router.routes.insert(0, Route("/half", IncompleteResponse()))
-    assert [message["type"] for message in call(app, "/half", receive_messages([]))] == ["http.response.start"]
+    messages = call(app, "/half", receive_messages([]))
+    assert [message["type"] for message in messages] == ["http.response.start", "http.response.body"]
     assert [record.getMessage() for record in caplog.records if record.exc_info] == ["unexpected error"]
     assert [line["route"] for line in logged(capsys)] == ["/half"]
 
