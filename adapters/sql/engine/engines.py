@@ -30,6 +30,9 @@ _SERVER_ENDS_AT = 0.9
 """The part of ``scan_wait`` after which the server ends a statement. A thread that gave up first would have to close
 its connection, and the server would not notice before the statement has ended."""
 
+_ISOLATION_LEVEL = "READ COMMITTED"
+"""Of writers on PostgreSQL and MariaDB."""
+
 _ONE_PROCESSOR = "-c max_parallel_workers_per_gather=0"
 """For PostgreSQL, where one scan would take up to three otherwise."""
 
@@ -116,7 +119,7 @@ def create_engines(url: URL, limits: Limits) -> Engines:
     options: dict[str, Any] = {"connect_args": _server_arguments(url, limits, limits.statement_wait)}
     postgresql = url.get_backend_name() == "postgresql"
     writer = create_engine(
-        url, **options, **_pool(limits, limits.writers), isolation_level="READ COMMITTED", pool_pre_ping=not postgresql
+        url, **options, **_pool(limits, limits.writers), isolation_level=_ISOLATION_LEVEL, pool_pre_ping=not postgresql
     )
     reader = create_engine(url, **options, **_pool(limits, limits.readers), **_AUTOCOMMIT)
     options["connect_args"] = _server_arguments(url, limits, _SERVER_ENDS_AT * limits.scan_wait, _ONE_PROCESSOR)
@@ -153,7 +156,7 @@ def _begin_on_checkout(connection: Any, record: ConnectionPoolEntry, _proxy: obj
         record.info["was used"] = True
         return
     try:
-        connection.begin()
+        connection.begin(_ISOLATION_LEVEL)
     except connection.Error as error:
         raise InvalidatePoolError from error
 

@@ -41,9 +41,9 @@ class DeadlineConnection(Connection[Any]):
             self.close()
             raise OperationalError("the server did not answer in time") from None
 
-    def begin(self) -> None:
-        """Begin a transaction as psycopg would; it sends no BEGIN of its own where there is one already."""
-        self.pgconn.send_query(self._get_tx_start_command())
+    def begin(self, isolation_level: str) -> None:
+        """Begin a transaction now. psycopg sends no BEGIN of its own while there is one."""
+        self.pgconn.send_query(f"BEGIN ISOLATION LEVEL {isolation_level}".encode())
         for result in self.wait(execute(self.pgconn)):
             if result.status != ExecStatus.COMMAND_OK:
                 raise OperationalError("the server refuses to begin a transaction", pgconn=self.pgconn)

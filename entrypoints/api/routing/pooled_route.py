@@ -3,13 +3,12 @@
 from collections.abc import Callable, Coroutine, Mapping
 from contextvars import ContextVar
 from functools import wraps
-from inspect import isclass, isfunction, isgeneratorfunction, signature
+from inspect import isclass, iscoroutinefunction, isfunction, isgeneratorfunction, signature
 from typing import Any, get_args, get_type_hints
 
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
-from starlette._utils import is_async_callable
 
 _request: ContextVar[Request] = ContextVar("request")
 
@@ -36,7 +35,7 @@ class PooledRoute(APIRoute):
 
 def is_synchronous(function: Callable[..., Any]) -> bool:
     """Whether this is a plain ``def`` function: no coroutine function, generator, class or callable object."""
-    return isfunction(function) and not is_async_callable(function) and not isgeneratorfunction(function)
+    return isfunction(function) and not iscoroutinefunction(function) and not isgeneratorfunction(function)
 
 
 def in_pool(endpoint: Callable[..., Any]) -> Callable[..., Any]:
