@@ -8,7 +8,6 @@ from time import sleep
 from typing import Any, cast
 
 from httptools import parse_url
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from entrypoints.api.http.problems import problem
@@ -33,6 +32,9 @@ PIPELINE_LIMIT = 100
 _ACCEPT_PAUSE = 1e-6
 """Seconds, which the system rounds up to about 60 µs, in which other workers can accept the next connection. Without
 the pause, one worker accepts all of a burst, and serves all their requests alone while they are kept alive."""
+
+_WRITE_BUFFER = 64 * 1024
+"""Bytes of a response that the transport buffers before the application waits; by default 512 KiB with TLS."""
 
 UNREAD_LIMIT = 1024 * 1024
 """The maximum bytes of a body that the application does not read, as of a GET. They are discarded."""
@@ -84,7 +86,7 @@ class Connection(DrainingConnection):
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(cast(Any, transport))
-        self.transport.set_write_buffer_limits(HIGH_WATER_LIMIT)  # 512 KiB by default with TLS
+        self.transport.set_write_buffer_limits(_WRITE_BUFFER)
         if self._limits.workers > 1:
             sleep(_ACCEPT_PAUSE)
         self._waiting_since = self.loop.time()

@@ -303,7 +303,7 @@ def test_uvicorn_calls_what_connections_override() -> None:
 
     called: list[str] = []
     names = ["on_header", "on_headers_complete", "on_body", "on_message_complete", "send_400_response"]
-    names += ["_unsupported_upgrade_warning", "pause_writing", "resume_writing", "shutdown"]
+    names += ["_unsupported_upgrade_warning", "pause_writing", "resume_writing", "shutdown", "on_response_complete"]
 
     def noting(name: str) -> Callable[..., Any]:
         def call(self: Any, *args: Any) -> Any:
@@ -470,6 +470,32 @@ def test_psycopg_waits_for_the_server_in_one_method_which_takes_a_timeout(silent
     assert parameters(Connection.wait) == ["self", "gen", "interval", "timeout"]
 
 
+CURSOR = "`Cursor._convert_query`, `_get_prepared`, `_execute_send`, `_send_query_prepared`, `_stream_send_gen`, "
+CURSOR += "`_stream_fetchone_gen`, `_make_row`, `_tx`, `_preparing.Prepare`, `_queries.PostgresQuery`"
+
+
+@private(f"psycopg: {CURSOR}", "adapters/sql/engine/psycopg_deadlines.py")
+def test_psycopg_streams_results_and_prepares_statements_by_methods_of_its_cursor() -> None:
+    from psycopg import Connection, Cursor
+    from psycopg._preparing import Prepare
+    from psycopg._queries import PostgresQuery
+    from psycopg.adapt import Transformer
+    from psycopg.pq import PGconn
+
+    cursor: Any = Cursor(Connection[Any](PGconn.connect(b"host=127.0.0.1 port=1")))
+    cursor._tx = Transformer()
+    query = cursor._convert_query("SELECT %(a)s", {"a": None})
+    assert (type(query), query.query) == (PostgresQuery, b"SELECT $1")
+    assert cursor._get_prepared(query)[0] is Prepare.NO
+    assert cursor._get_prepared(query, True)[0] is Prepare.SHOULD
+    assert parameters(Cursor._execute_send) == ["self", "query", "force_extended", "binary"]
+    assert parameters(Cursor._send_query_prepared)[:3] == ["self", "name", "pgq"]
+    assert parameters(Cursor._stream_send_gen) == ["self", "query", "params", "binary", "size"]
+    assert "self._execute_send(" in inspect.getsource(Cursor._stream_send_gen)
+    assert parameters(Cursor._stream_fetchone_gen) == ["self", "first"]
+    assert "self._make_row =" in inspect.getsource(Cursor._stream_fetchone_gen)
+
+
 @private("psycopg: `generators.execute`", "adapters/sql/engine/psycopg_deadlines.py")
 def test_psycopg_has_a_generator_that_fetches_results() -> None:
     from psycopg import OperationalError
@@ -529,6 +555,25 @@ def test_pymysql_makes_the_tls_context_of_a_connection_by_a_method_that_needs_no
 
     connection: Any = Secure(defer_connect=True)
     assert [connection.ctx] == made
+
+
+@private("pymysql: `Connection._force_close`, `_result`", "adapters/sql/engine/pymysql_deadlines.py")
+def test_pymysql_closes_a_broken_connection_by_one_method_and_reads_the_rest_of_a_result_when_it_is_freed() -> None:
+    from pymysql.connections import Connection, MySQLResult
+
+    connection: Any = Connection(defer_connect=True)
+    assert connection._result is None
+    connection._force_close()
+    result: Any = MySQLResult(connection)
+    assert result.unbuffered_active is False
+    read: list[None] = []
+    result._finish_unbuffered_query = lambda: read.append(None)
+    result.__del__()
+    assert read == []
+    result.unbuffered_active = True
+    result.__del__()
+    assert read == [None]
+    result.unbuffered_active = False
 
 
 # SQLAlchemy
