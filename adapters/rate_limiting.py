@@ -1,4 +1,4 @@
-"""Counting what each client asks for, in memory or in Redis."""
+"""Rate limiting per client, in memory or in Redis."""
 
 import logging
 from asyncio import timeout
@@ -12,64 +12,64 @@ from limits.errors import ConfigurationError, StorageError
 
 from service_layer.ports import Quota
 
-_WAIT = 0.5
-"""Seconds for Redis to answer: as long as a client may be kept waiting for what is not even its own."""
+_REDIS_TIMEOUT = 0.5
+"""Seconds to wait for Redis before a request is allowed without being counted."""
 
 logger = logging.getLogger("belongings")
 
 
 class FixedWindowLimiter:
-    """Takes so many in a window of time that begins with a client's first.
+    """Allows a number of requests in a window that starts with the first request of a client.
 
     :param rate: such as ``10/hour``.
-    :param redis_url: where to count together with other processes; without it, this process counts for itself.
-    :raises ValueError: the URL is none of Redis.
+    :param redis_url: where several processes share their counters; without it, each process counts by itself.
+    :raises ValueError: the URL is not a Redis URL.
     """
 
     def __init__(self, rate: str, redis_url: str | None = None) -> None:
         self._rate = parse(rate)
         self._pool = _pool(redis_url) if redis_url else None
         self._window = FixedWindowRateLimiter(_storage(redis_url, self._pool))
-        self._away = False
+        self._unavailable = False
 
     @property
     def limit(self) -> int:
         return self._rate.amount
 
     @property
-    def seconds(self) -> int:
+    def window_seconds(self) -> int:
         return self._rate.get_expiry()
 
-    async def take(self, client: str) -> Quota | None:
+    async def hit(self, client: str) -> Quota | None:
         try:
-            async with timeout(_WAIT):
-                taken = await self._window.hit(self._rate, client)
-                reset, left = await self._window.get_window_stats(self._rate, client)
+            async with timeout(_REDIS_TIMEOUT):
+                allowed = await self._window.hit(self._rate, client)
+                reset, remaining = await self._window.get_window_stats(self._rate, client)
         except (StorageError, TimeoutError) as error:
-            self._tell(error)
+            self._log_availability(error)
             return None
-        self._tell(None)
-        return Quota(taken, left, max(0.0, reset - time()))
+        self._log_availability(None)
+        return Quota(allowed, remaining, max(0.0, reset - time()))
 
     async def close(self) -> None:
         if self._pool:
             await self._pool.disconnect()
 
-    def _tell(self, error: Exception | None) -> None:
-        """Say once that Redis is away, and once that it is back."""
-        if error and not self._away:
-            logger.warning("Redis does not answer, and nobody is limited until it does: %s", error)
-        elif self._away and not error:
-            logger.warning("Redis answers again")
-        self._away = error is not None
+    def _log_availability(self, error: Exception | None) -> None:
+        """Log once when Redis becomes unavailable, and once when it is available again."""
+        if error and not self._unavailable:
+            logger.warning("Redis is unavailable; requests are not rate limited until it is back: %s", error)
+        elif self._unavailable and not error:
+            logger.warning("Redis is available again")
+        self._unavailable = error is not None
 
 
 def _pool(url: str) -> Any:
-    from redis.asyncio import ConnectionPool  # takes its time to load, and most do without
+    from redis.asyncio import ConnectionPool  # slow to import, and optional
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
 
-    timeouts: dict[str, Any] = {"socket_connect_timeout": _WAIT, "socket_timeout": _WAIT}
+    timeouts: dict[str, Any] = {"socket_connect_timeout": _REDIS_TIMEOUT, "socket_timeout": _REDIS_TIMEOUT}
     return ConnectionPool.from_url(url, retry=Retry(NoBackoff(), 0), **timeouts)
 
 

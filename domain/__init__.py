@@ -1,1 +1,1 @@
-"""What a user and an item are, and what may never be. Standard library only."""
+"""Users, items and their invariants. Uses the standard library only."""

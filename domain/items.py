@@ -1,4 +1,4 @@
-"""Items: what users own."""
+"""Items, which users own."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -15,13 +15,13 @@ _HUNDREDTH = Decimal("0.01")
 
 
 def exact_price(price: Decimal) -> Decimal:
-    """The price with exactly two places.
+    """The price with exactly two decimal places.
 
-    :raises InvalidValue: not finite, negative, more than twelve digits, or more than two places.
+    :raises InvalidValue: the price is not finite, is negative, or has more than twelve digits or two decimal places.
     """
     if not price.is_finite() or not 0 <= price <= PRICE_MAX:
         raise InvalidValue("price", f"must be between 0 and {PRICE_MAX}")
-    exact = abs(price).quantize(_HUNDREDTH)  # abs: there is no price of minus zero
+    exact = abs(price).quantize(_HUNDREDTH)  # abs: -0 becomes 0
     if exact != price:
         raise InvalidValue("price", "must have at most two decimal places")
     return exact
@@ -29,16 +29,16 @@ def exact_price(price: Decimal) -> Decimal:
 
 @dataclass(eq=False, kw_only=True)
 class Item:
-    """A thing with a title; somebody may own it.
+    """An item. It may have an owner.
 
-    :param title: 1 to 255 code points, not all of them white space.
+    :param title: 1 to 255 code points, not only white space.
     :param description: up to 10,000 code points.
-    :param price: as ``exact_price`` allows; kept with two places.
-    :param owner_id: the id of a user that exists, or nobody's.
-    :param id: 1 … 2⁶³−1, given by the repository on ``add``; never reused.
-    :param version: counts the changes that were committed, from 1.
-    :param search_text: title and description as ``domain.text.fold_text`` has them, a line each.
-    :raises InvalidValue: one of these is broken.
+    :param price: see ``exact_price``; stored with two decimal places.
+    :param owner_id: the id of an existing user, or None.
+    :param id: 1 … 2⁶³−1, assigned by the repository on ``add`` and never reused.
+    :param version: starts at 1 and grows by one with each committed change.
+    :param search_text: title and description on separate lines, folded by ``domain.text.fold_text``.
+    :raises InvalidValue: an invariant is broken.
     """
 
     title: str
@@ -54,23 +54,23 @@ class Item:
         self.check()
 
     def check(self) -> None:
-        """Make sure of every invariant, and bring what is derived up to date.
+        """Check all invariants and update derived fields.
 
-        Stores call this again before they write what was changed.
+        Stores call this again before they write a change.
 
-        :raises InvalidValue: one is broken.
+        :raises InvalidValue: an invariant is broken.
         """
         if self.price is not None:
             self.price = exact_price(self.price)
         texts = self.title, self.description
-        if texts != self._checked_texts:  # once for each text: a new item is checked again when a store adds it
+        if texts != self._checked_texts:  # checked once per text: stores check new items again
             self._check_texts()
             self.search_text = fold_text(f"{self.title}\n{self.description or ''}")
             self._checked_texts = texts
 
     def _check_texts(self) -> None:
-        check_text("title", self.title, most=TITLE_MAX_LENGTH)
+        check_text("title", self.title, max_length=TITLE_MAX_LENGTH)
         if not self.title.strip():
             raise InvalidValue("title", "must not be blank")
         if self.description is not None:
-            check_text("description", self.description, most=DESCRIPTION_MAX_LENGTH)
+            check_text("description", self.description, max_length=DESCRIPTION_MAX_LENGTH)

@@ -1,4 +1,4 @@
-"""Which passwords may be chosen."""
+"""The rules for new passwords."""
 
 from domain.errors import InvalidValue
 from domain.text import check_text
@@ -7,13 +7,13 @@ PASSWORD_MIN_LENGTH = 1
 PASSWORD_MAX_LENGTH = 128
 
 
-def check_password(password: str, *, least: int = PASSWORD_MIN_LENGTH) -> None:
-    """Refuse a password that is shorter than the operator asks for, or too long to be hashed.
+def check_password(password: str, *, min_length: int = PASSWORD_MIN_LENGTH) -> None:
+    """Reject a password that is too short or too long.
 
-    :param least: the minimum length, in code points. Nobody signs in with a password yet, so one character is enough;
-        where passwords protect something, NIST SP 800-63B asks for 8.
-    :raises InvalidValue: shorter than that, longer than 128, or not text.
+    :param min_length: in code points. Passwords are not used to sign in yet, so the default is 1. Where they
+        protect something, NIST SP 800-63B requires 8.
+    :raises InvalidValue: the password is too short, has more than 128 characters, or is not valid text.
     """
-    if len(password) < least:
-        raise InvalidValue("password", f"must have at least {least} character{'s' if least > 1 else ''}")
-    check_text("password", password, most=PASSWORD_MAX_LENGTH)
+    if len(password) < min_length:
+        raise InvalidValue("password", f"must have at least {min_length} character{'s' if min_length > 1 else ''}")
+    check_text("password", password, max_length=PASSWORD_MAX_LENGTH)

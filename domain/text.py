@@ -1,4 +1,4 @@
-"""Which text can be kept by every database alike, and when two texts are equal."""
+"""Text that every database can store, and comparison without regard to case."""
 
 from unicodedata import combining, normalize
 
@@ -7,15 +7,15 @@ from domain.errors import InvalidValue
 _NON_STARTERS_MAX = 30
 
 
-def check_text(field: str, value: str, *, most: int) -> None:
-    """Refuse text that some database could not keep unchanged, or that would be slow to normalize.
+def check_text(field: str, value: str, *, max_length: int) -> None:
+    """Reject text that a database cannot store unchanged, or that is slow to normalize.
 
-    :param most: the greatest length, in code points.
-    :raises InvalidValue: longer than that; holds NUL (which PostgreSQL cannot keep) or a lone surrogate
-        (which UTF-8 cannot encode, RFC 3629 §3); or is not stream-safe.
+    :param max_length: in code points.
+    :raises InvalidValue: the text is too long, contains NUL (which PostgreSQL cannot store) or a lone surrogate
+        (which UTF-8 cannot encode, RFC 3629 §3), or is not stream-safe.
     """
-    if len(value) > most:
-        raise InvalidValue(field, f"must have at most {most} characters")
+    if len(value) > max_length:
+        raise InvalidValue(field, f"must have at most {max_length} characters")
     if "\x00" in value:
         raise InvalidValue(field, "must not contain NUL characters")
     if value.isascii():
@@ -51,13 +51,12 @@ def is_stream_safe(text: str) -> bool:
 
 
 def fold_text(text: str) -> str:
-    """The form in which texts are equal that differ in case or in how accents are encoded.
+    """Fold text for comparison: equal for texts that differ only in case or in how accents are encoded.
 
-    Compared without regard to case (Unicode full case folding) and to how accents are
-    encoded (normalization form C), and in nothing else: ``ß`` equals ``ss``, but a
-    fullwidth letter, a dotless ``ı`` or an accent makes another text. Databases
-    disagree on all of this, so it is done here and they compare code points.
+    Applies Unicode full case folding and normalization form C, and nothing else: ``ß`` equals ``ss``, but a
+    fullwidth letter, a dotless ``ı`` or an accent makes a different text. Databases disagree on these rules,
+    so texts are folded here, and databases compare code points.
 
-    :param text: has passed ``check_text``, or is made of such texts: others may take seconds.
+    :param text: has passed ``check_text``, or is composed of such texts. Other texts may take seconds.
     """
     return normalize("NFC", normalize("NFD", text).casefold())

@@ -1,4 +1,4 @@
-"""Users, and the one rule by which their addresses are unique."""
+"""Users, and the rule that makes email addresses unique."""
 
 from dataclasses import dataclass, field
 
@@ -6,23 +6,23 @@ from domain.errors import InvalidValue
 from domain.text import check_text, fold_text
 
 EMAIL_MAX_LENGTH = 254
-"""In code points; the limit of RFC 5321 §4.5.3.1.3 on a path, less its brackets."""
+"""In code points; the limit of RFC 5321 §4.5.3.1.3 on a path, minus its brackets."""
 
 
 def canonical_email(email: str) -> str:
-    """The form in which two spellings of one address are equal, by ``domain.text.fold_text``."""
+    """The address folded by ``domain.text.fold_text``: two addresses are the same user's if these are equal."""
     return fold_text(email)
 
 
 @dataclass(eq=False, kw_only=True)
 class User:
-    """Somebody who signed up.
+    """A user.
 
-    :param email: the address as it was given; 3 to 254 code points.
-    :param hashed_password: as a password hasher returned it; never shown.
-    :param id: 1 … 2⁶³−1, given by the repository on ``add``; never reused.
-    :param version: counts the changes that were committed, from 1.
-    :raises InvalidValue: the address has no ``local@domain`` form or is too long.
+    :param email: the address as the user wrote it; 3 to 254 code points.
+    :param hashed_password: the result of a password hasher; never part of a response.
+    :param id: 1 … 2⁶³−1, assigned by the repository on ``add`` and never reused.
+    :param version: starts at 1 and grows by one with each committed change.
+    :raises InvalidValue: the address does not have the form ``local@domain``, or is too long.
     """
 
     email: str
@@ -36,15 +36,15 @@ class User:
         self.check()
 
     def check(self) -> None:
-        """Make sure of every invariant, and bring what is derived up to date.
+        """Check all invariants and update derived fields.
 
-        Stores call this again before they write what was changed.
+        Stores call this again before they write a change.
 
-        :raises InvalidValue: one is broken.
+        :raises InvalidValue: an invariant is broken.
         """
-        check_text("email", self.email, most=EMAIL_MAX_LENGTH)
+        check_text("email", self.email, max_length=EMAIL_MAX_LENGTH)
         local, at, domain = self.email.rpartition("@")
         if not (local and at and domain) or any(map(str.isspace, self.email)):
             raise InvalidValue("email", "must have the form local@domain")
         self.email_key = canonical_email(self.email)
-        check_text("email", self.email_key, most=EMAIL_MAX_LENGTH)
+        check_text("email", self.email_key, max_length=EMAIL_MAX_LENGTH)

@@ -1,1 +1,1 @@
-"""What can be done with users and items: one function a use case, and the ports it needs."""
+"""Use cases for users and items, one function each, and the ports they need."""

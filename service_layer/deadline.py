@@ -1,13 +1,13 @@
-"""Until when whoever asked for what this thread does will wait for it.
+"""The deadline of the current request, per thread.
 
-Lanes say so for each piece of work; adapters that wait for somebody else wait no longer.
+Thread pools set it before each job. Adapters that wait for a database wait no longer than it allows.
 """
 
 from threading import local
 from time import monotonic
 
 DEFAULT_TIMEOUT = 10.0
-"""Seconds for each wait of a thread for which nobody waits: at a start, in a command."""
+"""Seconds for each wait in a thread without a deadline: at startup and in commands."""
 
 
 class _Thread(local):
@@ -17,15 +17,15 @@ class _Thread(local):
 _thread = _Thread()
 
 
-def set_deadline(moment: float | None) -> None:
-    """For this thread, until the next call.
+def set_deadline(deadline: float | None) -> None:
+    """Set the deadline of this thread, until the next call.
 
-    :param moment: by ``time.monotonic``; None where nobody waits.
+    :param deadline: in the time of ``time.monotonic``; None for no deadline.
     """
-    _thread.deadline = moment
+    _thread.deadline = deadline
 
 
 def seconds_left() -> float:
-    """How long this thread may wait for something; 0 once its time is up."""
+    """The seconds until this thread's deadline; 0 once it has passed."""
     deadline = _thread.deadline
     return DEFAULT_TIMEOUT if deadline is None else max(0.0, deadline - monotonic())

@@ -1,4 +1,4 @@
-"""Doing once what is asked for twice: a client that lost the answer may send its request again.
+"""Idempotent requests: a client that did not receive the response can safely send the request again.
 
 The keys are those of the ``Idempotency-Key`` header (draft-ietf-httpapi-idempotency-key-header).
 """
@@ -13,17 +13,17 @@ from service_layer.errors import BatchRejected, IdempotencyKeyInUse, Idempotency
 from service_layer.ports import IdempotencyRecord, UnitOfWork
 
 RECORD_TTL = 24 * 60 * 60
-"""Seconds after the first answer in which it is given again."""
+"""Seconds for which the response of a request is repeated."""
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotentRequest:
-    """A request that may have been sent before.
+    """A request with an idempotency key. It may have been sent before.
 
-    :param key: which a client gives to one request and all that repeat it.
-    :param fingerprint: equal for equal requests only, whatever their key; up to 255 characters.
+    :param key: chosen by the client; the same for a request and its retries.
+    :param fingerprint: equal for equal requests only; does not depend on the key; up to 255 characters.
     :param now: seconds since 1970.
     """
 
@@ -31,41 +31,45 @@ class IdempotentRequest:
     fingerprint: str
     now: int
 
-    def including(self, secret: str) -> "IdempotentRequest":
-        """The same with one more part of the request, which must be no secret any more."""
-        return replace(self, fingerprint=f"{self.fingerprint} {secret}")
+    def extend_fingerprint(self, digest: str) -> "IdempotentRequest":
+        """A copy whose fingerprint includes one more part of the request.
 
-    def record(self, answer: object) -> IdempotencyRecord:
-        """What is kept of it."""
-        return IdempotencyRecord(self.key, self.fingerprint, json.dumps(answer), self.now + RECORD_TTL)
+        :param digest: of that part; it is stored, so it must not reveal a secret.
+        """
+        return replace(self, fingerprint=f"{self.fingerprint} {digest}")
+
+    def record(self, result: object) -> IdempotencyRecord:
+        """The record to store with the result."""
+        return IdempotencyRecord(self.key, self.fingerprint, json.dumps(result), self.now + RECORD_TTL)
 
 
-def run_once(uow: UnitOfWork, request: IdempotentRequest | None, act: Callable[[], Answer]) -> Answer:
-    """What ``act`` returns after it was committed; for a repeated attempt what it returned the first time.
+def run_once(uow: UnitOfWork, request: IdempotentRequest | None, action: Callable[[], Result]) -> Result:
+    """Run an action and commit; for a retried request, return the result of the first one instead.
 
-    The answer is kept in the transaction that does what it tells of. A refusal is not kept:
-    nothing was done, and to ask again is safe.
+    The result is stored in the same transaction as the changes. An error is not stored: nothing was changed, and a
+    retry is safe.
 
-    :param act: acts in the unit of work, and returns what JSON can hold.
-    :raises IdempotencyKeyReused: the key came with another request before.
-    :raises IdempotencyKeyInUse: the same attempt is being made at this moment.
+    :param request: None for a request without an idempotency key.
+    :param action: works in the unit of work and returns a value that JSON can represent.
+    :raises IdempotencyKeyReused: the key was already used for a different request.
+    :raises IdempotencyKeyInUse: another request with the key is still being processed.
     """
     try:
         with uow:
-            kept = uow.idempotency_records.get(request.key, now=request.now) if request else None
-            if kept is None:
-                answer = act()
+            stored = uow.idempotency_records.get(request.key, now=request.now) if request else None
+            if stored is None:
+                result = action()
                 if request:
-                    uow.idempotency_records.add(request.record(answer), now=request.now)
+                    uow.idempotency_records.add(request.record(result), now=request.now)
                 uow.commit()
-                return answer
+                return result
     except (EmailTaken, NotFound, BatchRejected, IdempotencyKeyInUse):
-        # a twin of this attempt may have been quicker, and what it did be what refuses this one
+        # a concurrent request with the same key may have committed first and caused this error
         with uow:
-            kept = uow.idempotency_records.get(request.key, now=request.now) if request else None
-        if kept is None:
+            stored = uow.idempotency_records.get(request.key, now=request.now) if request else None
+        if stored is None:
             raise
-    if request and kept.fingerprint != request.fingerprint:
+    if request and stored.fingerprint != request.fingerprint:
         raise IdempotencyKeyReused
-    first: Answer = json.loads(kept.answer)
-    return first
+    first_result: Result = json.loads(stored.answer)
+    return first_result

@@ -1,4 +1,4 @@
-"""What can be done with items."""
+"""Use cases for items."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -21,19 +21,19 @@ class _Details(TypedDict, total=False):
 
 
 class NewItem(_Details):
-    """What an item is made of."""
+    """The fields of a new item."""
 
     title: str
 
 
 class ItemChanges(_Details, total=False):
-    """What is to change; what is not in it stays."""
+    """The fields to change; missing ones keep their values."""
 
     title: str
 
 
 Precondition = Callable[[ItemView], bool]
-"""Whether an item, as it is now, may be changed."""
+"""Returns whether the item may be changed, given its current state."""
 
 
 @retry_on_deadlock
@@ -46,10 +46,10 @@ def create_item(
     owner_id: int | None = None,
     idempotency: IdempotentRequest | None = None,
 ) -> ItemView:
-    """Keep a new item, for its owner if one is named.
+    """Create an item, with or without an owner.
 
-    :raises UserNotFound: its owner does not exist.
-    :raises InvalidValue: it breaks an invariant of ``Item``.
+    :raises UserNotFound: the owner does not exist.
+    :raises InvalidValue: a value breaks an invariant of ``Item``.
     """
     item = Item(title=title, description=description, price=price, owner_id=owner_id)
 
@@ -64,26 +64,26 @@ def create_item(
 def create_items(
     uow: UnitOfWork, new: Sequence[NewItem], *, idempotency: IdempotentRequest | None = None
 ) -> list[ItemView]:
-    """Keep all of these new items, or none.
+    """Create all of these items, or none.
 
-    :raises BatchRejected: some cannot be kept, each for a reason of ``create_item``.
+    :raises BatchRejected: some are invalid; it holds for each the error that ``create_item`` would raise.
     """
     errors: dict[int, BelongingsError] = {}
     items: list[Item] = []
-    for place, each in enumerate(new):
+    for index, each in enumerate(new):
         try:
             items.append(Item(**each))
         except InvalidValue as error:
-            errors[place] = error
+            errors[index] = error
     if errors:
         raise BatchRejected(errors)
 
     def add() -> list[ItemView]:
-        for place, item in enumerate(items):
+        for index, item in enumerate(items):
             try:
                 uow.items.add(item)
             except UserNotFound as error:
-                errors[place] = error
+                errors[index] = error
         if errors:
             raise BatchRejected(errors)
         return [item_view(item) for item in items]
@@ -92,7 +92,7 @@ def create_items(
 
 
 def read_item(uow: UnitOfWork, item_id: int) -> ItemView:
-    """One item.
+    """Return one item.
 
     :raises ItemNotFound: no item has this id.
     """
@@ -103,42 +103,42 @@ def read_item(uow: UnitOfWork, item_id: int) -> ItemView:
 
 
 def list_items(
-    uow: UnitOfWork, page: PageParams, wanted: ItemFilter = ALL_ITEMS, *, counted: bool = False
+    uow: UnitOfWork, page: PageParams, filter: ItemFilter = ALL_ITEMS, *, count: bool = False
 ) -> Page[ItemView]:
-    """The items that are wanted, in the order that is wanted.
+    """List items, filtered and sorted.
 
-    :param counted: whether to count them all, right after the page was read.
+    :param count: whether to count all matching items, right after the page was read.
     """
-    found = uow.views.items(page, wanted)
-    return replace(found, total=uow.views.count_items(wanted)) if counted else found
+    items = uow.views.items(page, filter)
+    return replace(items, total=uow.views.count_items(filter)) if count else items
 
 
-def list_user_items(uow: UnitOfWork, user_id: int, page: PageParams, *, counted: bool = False) -> Page[ItemView]:
-    """One user's items, in id order.
+def list_user_items(uow: UnitOfWork, user_id: int, page: PageParams, *, count: bool = False) -> Page[ItemView]:
+    """List the items of one user, in id order.
 
     :raises UserNotFound: no user has this id.
     """
     items = uow.views.user_items(user_id, page)
     if items is None:
         raise UserNotFound
-    return replace(items, total=uow.views.count_items(ItemFilter(owner=user_id))) if counted else items
+    return replace(items, total=uow.views.count_items(ItemFilter(owner=user_id))) if count else items
 
 
 @retry_on_deadlock
 def update_item(
     uow: UnitOfWork, item_id: int, changes: ItemChanges, *, precondition: Precondition | None = None
 ) -> ItemView:
-    """Change some of what is known of an item; it may get another owner, or none.
+    """Change some fields of an item. It may get another owner, or none.
 
-    :raises InvalidValue: as for ``create_item``, whether there is such an item or not.
+    :raises InvalidValue: as for ``create_item``, even if no item has this id.
     :raises ItemNotFound: no item has this id.
     :raises StaleVersion: the precondition does not hold.
     :raises UserNotFound: as for ``create_item``.
     """
     valid: NewItem = {"title": "any", **changes}
-    Item(**valid)  # refuses what no item may have
+    Item(**valid)  # checks the new values
     with uow:
-        item = _expected(uow, item_id, precondition)
+        item = _get_if(uow, item_id, precondition)
         for name, value in changes.items():
             setattr(item, name, value)
         uow.commit()
@@ -147,18 +147,21 @@ def update_item(
 
 @retry_on_deadlock
 def delete_item(uow: UnitOfWork, item_id: int, *, precondition: Precondition | None = None) -> None:
-    """Remove an item.
+    """Delete an item.
 
     :raises ItemNotFound: no item has this id.
     :raises StaleVersion: the precondition does not hold.
     """
     with uow:
-        uow.items.remove(_expected(uow, item_id, precondition))
+        uow.items.remove(_get_if(uow, item_id, precondition))
         uow.commit()
 
 
-def _expected(uow: UnitOfWork, item_id: int, precondition: Precondition | None) -> Item:
-    """The item, which nobody else can change until this unit of work ends."""
+def _get_if(uow: UnitOfWork, item_id: int, precondition: Precondition | None) -> Item:
+    """Return the item, locked until this unit of work ends.
+
+    :raises StaleVersion: the precondition does not hold.
+    """
     item = uow.items.get(item_id)
     if precondition and not precondition(item_view(item)):
         raise StaleVersion

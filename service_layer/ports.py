@@ -1,7 +1,7 @@
-"""The edge of the hexagon: what the service needs from the outside world; what use cases need comes first.
+"""Ports: what the service needs from its adapters. The ports of use cases come first.
 
-Every promise of repositories, receipts, views, units of work, stores and rate limiters has a test in
-``tests/contract``, which runs on every adapter; those of ``Store.migrate`` are in ``tests/migrations``.
+``tests/contract`` tests every guarantee of repositories, idempotency records, views, units of work, stores and rate
+limiters on every adapter. The tests of ``Store.migrate`` are in ``tests/migrations``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,60 +25,64 @@ from service_layer.read_models import (
 
 
 class UserRepository(Protocol):
-    """The users, as one unit of work may change them."""
+    """Loads and stores the users of one unit of work."""
 
     def add(self, user: User) -> None:
-        """Store a new user and give it its id.
+        """Store a new user and set its id.
 
         :raises EmailTaken: another user has the same canonical address.
         """
 
     def get(self, user_id: int) -> User:
-        """The user, the same object each time; what is changed on it is written by ``commit``, or
-        before anything else is added or removed: whichever writes it raises what ``commit`` would.
-        Until this unit of work ends nobody else can change or remove the user, or give them an item.
+        """Load a user; repeated calls return the same object.
+
+        Until this unit of work ends, no other one can change or remove the user, or give them an item. Changes of
+        the object are written by ``commit``, or earlier, by the next ``add`` or ``remove``, which then raises the
+        errors of ``commit``.
 
         :raises UserNotFound: no user has this id.
         """
 
     def remove(self, user: User) -> None:
-        """Remove a user that this unit of work got or added, and all of their items."""
+        """Delete a user that this unit of work loaded or added, and all of their items."""
 
 
 class ItemRepository(Protocol):
-    """The items, as one unit of work may change them."""
+    """Loads and stores the items of one unit of work."""
 
     def add(self, item: Item) -> None:
-        """Store a new item and give it its id.
+        """Store a new item and set its id.
 
-        :raises UserNotFound: its owner does not exist.
+        :raises UserNotFound: the owner does not exist.
         """
 
     def get(self, item_id: int) -> Item:
-        """The item, the same object each time; what is changed on it is written as a user's change is.
-        Until this unit of work ends nobody else can change or remove it.
+        """Load an item; repeated calls return the same object.
+
+        Until this unit of work ends, no other one can change or remove it. Changes of the object are written as
+        those of a user are.
 
         :raises ItemNotFound: no item has this id.
         """
 
-    def owned_by(self, user_id: int, limit: int, *, locked: bool = False) -> Sequence[Item]:
-        """The first items of a user, in id order, as this unit of work has them.
+    def owned_by(self, user_id: int, limit: int, *, for_update: bool = False) -> Sequence[Item]:
+        """Load the first items of a user, in id order, with the changes of this unit of work.
 
-        :param locked: each as from ``get``; otherwise others can change and remove them meanwhile.
+        :param for_update: lock them as ``get`` does; otherwise others can still change and remove them.
         """
 
     def remove(self, item: Item) -> None:
-        """Remove an item that this unit of work got or added."""
+        """Delete an item that this unit of work loaded or added."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyRecord:
-    """What was answered to a request that may come again.
+    """The result of a request that the client may send again.
 
     :param key: 1 … 255 characters.
-    :param fingerprint: what the request was, up to 255 characters.
-    :param answer: JSON, of any length.
-    :param expires_at: when it is forgotten, in seconds since 1970.
+    :param fingerprint: identifies the request, up to 255 characters.
+    :param answer: the result as JSON, of any length.
+    :param expires_at: in seconds since 1970.
     """
 
     key: str
@@ -88,86 +92,83 @@ class IdempotencyRecord:
 
 
 class IdempotencyRecords(Protocol):
-    """The receipts, each stored by the unit of work that did what it tells of."""
+    """Loads and stores idempotency records, in the same transaction as the changes that they describe."""
 
     def get(self, key: str, *, now: int) -> IdempotencyRecord | None:
-        """The receipt with this key that has not expired by now, or None. Keys are compared exactly."""
+        """Return the record with this key, or None if there is none or it has expired. Keys are compared exactly."""
 
     def add(self, record: IdempotencyRecord, *, now: int) -> None:
-        """Store a receipt, and forget some that have expired by now: more than one where there are.
+        """Store a record, and delete some expired ones: more than one, if there are more.
 
-        :raises IdempotencyKeyInUse: there is one with this key that has not expired, and ``get`` did not
-            see it: somebody else has stored it since.
+        :raises IdempotencyKeyInUse: a concurrent request has stored an unexpired record with this key since ``get``.
         """
 
 
 class Views(Protocol):
-    """What can be read. An answer shows one moment, and only what was committed by then.
+    """Queries. Each one returns a consistent snapshot of committed data.
 
-    Lists are in id order unless another is asked for. Every order is total, so that no page repeats a
-    row, nor misses one that was committed when the first page was read and is as it was then.
-    Where writers do not queue (on PostgreSQL and MariaDB) a row may be committed after one with a
-    greater id: who had passed its place by then does not meet it.
+    Lists are in id order by default. Every order is total, so pages never repeat a row, and never miss a row that
+    was committed before the first page was read and has not changed since. On databases with concurrent writers
+    (PostgreSQL and MariaDB) a row may be committed after one with a greater id; a client that has already read
+    past its position does not see it.
 
-    A page ends early, with ``more``, where it would be larger than its request allows; that bounds what is read of the
-    database as well.
+    A page with too many characters for its request ends early, with ``more``. This also bounds how much is read from
+    the database.
     """
 
     def user(self, user_id: int) -> UserView | None:
-        """One user with the first items, or None."""
+        """Return one user with their first items, or None."""
 
-    def users(self, page: PageParams, wanted: UserFilter = ALL_USERS) -> Page[UserView]:
-        """A page of users, each with their first items."""
+    def users(self, page: PageParams, filter: UserFilter = ALL_USERS) -> Page[UserView]:
+        """Return a page of users, each with their first items."""
 
-    def count_users(self, wanted: UserFilter = ALL_USERS) -> int:
-        """How many there are."""
+    def count_users(self, filter: UserFilter = ALL_USERS) -> int:
+        """Return the number of matching users."""
 
     def item(self, item_id: int) -> ItemView | None:
-        """One item, or None."""
+        """Return one item, or None."""
 
-    def items(self, page: PageParams, wanted: ItemFilter = ALL_ITEMS) -> Page[ItemView]:
-        """A page of items."""
+    def items(self, page: PageParams, filter: ItemFilter = ALL_ITEMS) -> Page[ItemView]:
+        """Return a page of items."""
 
-    def count_items(self, wanted: ItemFilter = ALL_ITEMS) -> int:
-        """How many there are."""
+    def count_items(self, filter: ItemFilter = ALL_ITEMS) -> int:
+        """Return the number of matching items."""
 
     def user_items(self, user_id: int, page: PageParams) -> Page[ItemView] | None:
-        """A page of one user's items, or None where there is no such user."""
+        """Return a page of one user's items, or None if the user does not exist."""
 
 
 class UnitOfWork(Protocol):
-    """All or nothing: what is done between ``with`` and ``commit`` happens at once or not at all.
+    """An atomic transaction: the changes between ``with`` and ``commit`` are all made, or none.
 
-    Leaving the block without a commit discards everything, whether by an error or not.
-    Nobody sees uncommitted changes: not other units of work, and not ``views``, not even one's
-    own. Ids are given in ascending order, and one that was committed is never given again, whatever
-    is removed. Entities belong to the unit of work that got or added them and mean
-    nothing after it; let an error leave the block.
+    Leaving the block without a commit rolls back, with or without an error. Uncommitted changes are visible to no
+    other unit of work and to no ``views``, including its own. Ids ascend, and a committed id is never assigned again,
+    even after its row was deleted. Entities belong to the unit of work that loaded or added them and must not be used
+    after it. After an error, leave the block.
 
-    Two units of work that change the same entity never lose an update: the second waits for
-    the first and then sees its change, or is told by ``StaleVersion``.
+    If two units of work change the same entity, no update is lost: the second one waits for the first and then sees
+    its change, or raises ``StaleVersion``.
 
-    Every method here and of the repositories and views raises ``StorageUnavailable`` where the
-    database cannot be reached in time; nothing was written then, unless ``commit`` raised it,
-    when it may have been. It is ``Deadlock`` where this unit of work was undone for others that it waited for
-    and that waited for it; then nothing was written, and it can be done again at once.
+    Every method of a unit of work, its repositories and its views raises ``StorageUnavailable`` if the database does
+    not respond in time. Nothing was written then, except that a ``commit`` that raises it may have succeeded. The
+    subclass ``Deadlock`` means that the database rolled back; nothing was written, and the unit of work can be retried.
     """
 
     @property
     def users(self) -> UserRepository:
-        """The users; only between ``with`` and its end."""
+        """The users. Available inside the ``with`` block only."""
 
     @property
     def items(self) -> ItemRepository:
-        """The items; only between ``with`` and its end."""
+        """The items. Available inside the ``with`` block only."""
 
     @property
     def idempotency_records(self) -> IdempotencyRecords:
-        """The receipts; only between ``with`` and its end."""
+        """The idempotency records. Available inside the ``with`` block only."""
 
     @property
     def views(self) -> Views:
-        """The read side; at any time, without ``with``."""
+        """The read side. Always available, also without ``with``."""
 
     def __enter__(self) -> Self: ...
 
@@ -176,53 +177,57 @@ class UnitOfWork(Protocol):
     ) -> None: ...
 
     def commit(self) -> None:
-        """Make it so: when this returns, the changes are on disk and everybody sees them.
+        """Commit; the changes are durable and visible to all when this returns.
 
-        :raises EmailTaken, UserNotFound, InvalidValue: a change on an entity asks for what may not be.
-        :raises StaleVersion: an entity that was changed here was changed or removed by somebody else
-            since it was read.
+        :raises EmailTaken, UserNotFound, InvalidValue: a changed entity breaks a rule.
+        :raises StaleVersion: another unit of work has changed or deleted a changed entity since it was loaded.
         """
 
 
 class PasswordHasher(Protocol):
-    """Turns a password into what may be stored."""
+    """Hashes passwords."""
 
     def hash(self, password: str) -> str:
-        """A salted hash that only the same password verifies against; slow on purpose."""
+        """Return a salted hash of the password. Slow on purpose."""
 
     def fingerprint(self, password: str, salt: str) -> str:
-        """Up to 64 characters: the same for the same two, and as hard to undo as ``hash``."""
+        """Return up to 64 characters that depend on password and salt only, and are as hard to reverse as ``hash``."""
 
 
 class Quota(NamedTuple):
-    """Whether one more was ``taken``, how many are ``left``, and in how many seconds all are there again."""
+    """What a client has left of its rate limit after a request.
 
-    taken: bool
-    left: int
-    seconds: float
+    :param allowed: whether this request is within the limit.
+    :param remaining: requests left in the current window.
+    :param reset_seconds: seconds until the window ends.
+    """
+
+    allowed: bool
+    remaining: int
+    reset_seconds: float
 
 
 class RateLimiter(Protocol):
-    """Counts what each client asks for. Nothing here blocks the event loop."""
+    """Limits how many requests each client may make. Does not block the event loop."""
 
     @property
     def limit(self) -> int:
-        """How many a client may take in one window."""
+        """The number of requests a client may make in one window."""
 
     @property
-    def seconds(self) -> int:
-        """How long a window is; it begins with a client's first."""
+    def window_seconds(self) -> int:
+        """The length of a window, which starts with the first request of a client."""
 
-    async def take(self, client: str) -> Quota | None:
-        """Take one, if one is left to this client; None where nobody can tell, which is logged once."""
+    async def hit(self, client: str) -> Quota | None:
+        """Count a request of this client; return None, and log it once, if the counter is unavailable."""
 
     async def close(self) -> None:
-        """Let go of whatever it counts with."""
+        """Close its connections."""
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One step of the schema's history that was run: ``direction`` is ``"up"`` or ``"down"``."""
+    """A migration that was run: ``direction`` is ``"up"`` or ``"down"``."""
 
     direction: str
     revision: str
@@ -231,76 +236,79 @@ class Migration:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionUse:
-    """How many connections are in use for something, and how many threads wait for one."""
+    """The usage of one connection pool: connections in use, and threads that wait for one."""
 
     in_use: int
     waiting: int
 
 
 class Store(Protocol):
-    """The place where everything is kept, as its operator sees it."""
+    """The database as an operator sees it: startup, health, migrations, maintenance."""
 
     @property
     def label(self) -> str:
-        """Where it is, for people to read; without secrets."""
+        """A readable description of the database, without secrets."""
 
     @property
     def embedded(self) -> bool:
-        """Whether it is part of this service, so that nobody else makes, migrates or mends it."""
+        """Whether the database is part of this service, which then creates and migrates it by itself."""
 
     @property
     def single_writer(self) -> bool:
-        """Whether units of work that change something take turns, however many threads there are."""
+        """Whether only one unit of work can write at a time."""
 
     @property
     def single_process_reason(self) -> str | None:
-        """Why several processes may not use it at once; None where they may."""
+        """Why only one process may use the database at a time; None if several may."""
 
     @property
     def connections(self) -> Mapping[str, ConnectionUse]:
-        """How the connections to the database are used at the moment, for ``reading``, ``scanning`` and ``writing``;
-        nothing where there are none."""
+        """The current usage of the pools ``reading``, ``scanning`` and ``writing``; empty without a database."""
 
     def group_commit(self) -> AbstractContextManager[None]:
-        """Let the units of work that this thread runs in the block be kept by one commit, where that is cheaper.
+        """Commit all units of work that this thread runs in the block with a single commit at its end.
 
-        What one of them has committed is kept when the block has ended without an error, and is there
-        for those that follow; one that is refused leaves the others as they are. Only with
-        ``single_writer``: elsewhere each is kept by itself.
+        Each unit of work sees the changes of those before it, and one that fails does not affect the others. Their
+        changes are durable when the block ends without an error. Without ``single_writer`` the block has no effect
+        and each unit of work commits by itself.
 
-        :raises StorageUnavailable: at the end: nothing of what was committed in the block was kept.
-        :raises OutcomeUnknown: at the end: all of it may have been kept, or nothing.
+        :raises StorageUnavailable: at the end of the block: nothing in the block was committed.
+        :raises OutcomeUnknown: at the end of the block: either all of it was committed, or nothing.
         """
 
     def migrate(self, revision: str = "head") -> list[Migration]:
-        """Bring the schema to a revision, up or down, and say what was run for it.
+        """Upgrade or downgrade the schema to a revision, and return the migrations that were run.
 
-        Processes that do this at once take turns, and one that was killed half-way can be run again.
+        Concurrent calls, also of other processes, run one after the other. A migration that was killed can be run
+        again.
 
-        :param revision: ``head``, ``base``, the name of a revision, or ``+n`` and ``-n`` steps.
-        :raises ValueError: there is no such revision.
+        :param revision: ``head``, ``base``, a revision, or ``+n`` and ``-n`` steps.
+        :raises ValueError: the revision does not exist.
         """
 
     def prepare(self) -> None:
-        """Make ready for use, once, before the first unit of work.
+        """Prepare the database, once, before the first unit of work.
 
         :raises SchemaMismatch: the schema is newer than this code.
         """
 
     def check(self) -> None:
-        """Return if requests can be served now; a migration that was made since the last time does not change that.
+        """Check that requests can be served.
 
-        :raises SchemaMismatch: it must be migrated first, or was by a newer version before this one started.
-        :raises StorageUnavailable: it cannot be reached.
+        A migration by a newer version after the first successful check is ignored.
+
+        :raises SchemaMismatch: the schema is out of date, or was newer than this code when the service started.
+        :raises StorageUnavailable: the database cannot be reached.
         """
 
     def purge(self) -> bool:
-        """Spend a few hundredths of a second on deleting what was removed and only hidden; whether to go on.
+        """Delete some rows of deleted users that are only hidden so far, for a few hundredths of a second.
 
-        Nobody notices it but by the room that becomes free. A purge that is interrupted goes on with the next call.
+        Clients cannot see any effect. The next call continues after an interruption.
 
-        :raises StorageUnavailable: it cannot be reached; nothing was deleted.
+        :return: whether there may be more rows to delete.
+        :raises StorageUnavailable: the database cannot be reached; nothing was deleted.
         """
 
     def close(self) -> None:
-        """Give everything back; not to be used any more."""
+        """Close all connections. The store must not be used afterwards."""

@@ -1,4 +1,4 @@
-"""What readers get: plain data in the shape of the wire, filled without loading entities."""
+"""Read models: plain data in the shape of API responses, filled without loading entities."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,17 +10,17 @@ from domain.items import DESCRIPTION_MAX_LENGTH, Item
 from domain.users import User
 
 EMBEDDED_ITEMS = 100
-"""A user is shown with this many of their items at most, the oldest ones."""
+"""The most items that are part of a user; the oldest ones come first."""
 
 PAGE_MAX = 100
 PAGE_CHARACTERS = 4 * 1024 * 1024
-"""Characters of descriptions in a page at most, unless its first row alone has more."""
+"""The most characters of descriptions in a page, unless its first row alone has more."""
 
 ID_MAX = 2**63 - 1
 
 
 class ItemView(TypedDict):
-    """An item as it is shown. The price is exact: twelve digits survive a double."""
+    """An item. The price is exact: a double holds twelve digits."""
 
     title: str
     description: str | None
@@ -30,7 +30,7 @@ class ItemView(TypedDict):
 
 
 class UserView(TypedDict):
-    """A user as they are shown, with their first ``EMBEDDED_ITEMS`` items in id order."""
+    """A user with their first ``EMBEDDED_ITEMS`` items, in id order."""
 
     email: str
     id: int
@@ -39,22 +39,22 @@ class UserView(TypedDict):
 
 
 Sort = Literal["id", "-id", "title", "-title", "price", "-price"]
-"""What a list of items is ordered by, descending with a minus. Text is ordered by code points; items
-without a price come last, whichever way; what is equal is ordered by id, in the same direction."""
+"""The order of a list of items, descending with a minus. Titles are ordered by code points. Items without a price
+come last in both directions. Equal values are ordered by id, in the same direction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageParams:
-    """Which part of a list is wanted.
+    """Which part of a list to return.
 
-    :param limit: how many rows at most, 1 … 100.
-    :param skip: how many rows to pass over; costs as much as reading them.
-    :param after: only rows behind the one with this id, which need not be there any more; costs nothing.
-        0 is before the first.
-    :param after_value: the title or price of that row, where rows are sorted by it.
-    :param characters: the page ends before the row with which the descriptions in it would have more characters
-        than this; the first row is always in it.
-    :raises ValueError: a number is out of bounds.
+    :param limit: the most rows to return, 1 … 100.
+    :param skip: the number of rows to skip; as slow as reading them.
+    :param after: return rows after the one with this id, which may not exist; as fast as the first page. 0 is before
+        the first row.
+    :param after_value: the title or price of that row, if the list is sorted by it.
+    :param characters: the most characters of descriptions in a page; the page ends before the row that would exceed
+        it, but always has its first row.
+    :raises ValueError: a number is out of range.
     """
 
     limit: int = PAGE_MAX
@@ -65,14 +65,14 @@ class PageParams:
 
     def __post_init__(self) -> None:
         if not (1 <= self.limit <= PAGE_MAX and 0 <= self.skip <= ID_MAX and 0 <= self.after <= ID_MAX):
-            raise ValueError("a page is out of bounds")
+            raise ValueError("page parameters are out of range")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserFilter:
-    """Which users are wanted; what is None is not asked for.
+    """Conditions that users must meet; None means no condition.
 
-    :param email: their address, equal by ``domain.users.canonical_email``.
+    :param email: the address, compared by ``domain.users.canonical_email``.
     """
 
     email: str | None = None
@@ -80,7 +80,7 @@ class UserFilter:
 
 
 class Owner(Enum):
-    """Whose items are wanted, where it is not the user with one id."""
+    """Values of ``ItemFilter.owner`` other than the id of a user."""
 
     ANY = "any"
     NONE = "none"
@@ -88,13 +88,13 @@ class Owner(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemFilter:
-    """Which items are wanted; what is None is not asked for.
+    """Conditions that items must meet, and their order; None means no condition.
 
-    :param owner: a user's id, there or not, or one of ``Owner``.
-    :param title: exactly this.
-    :param words: each is somewhere in the title or the description, inside of longer words too;
-        compared as ``domain.text.fold_text`` does.
-    :param min_price: no less than this, so not without a price; ``max_price`` likewise.
+    :param owner: an id of a user that may not exist, or one of ``Owner``.
+    :param title: the exact title.
+    :param words: each must occur in the title or the description, also inside longer words; compared by
+        ``domain.text.fold_text``.
+    :param min_price: the minimum price, which excludes items without a price; ``max_price`` likewise.
     """
 
     owner: int | Owner = Owner.ANY
@@ -113,12 +113,12 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
-    """A part of a list.
+    """One page of a list.
 
-    :param rows: in the order that was asked for, at most as many as were asked for. There may be fewer although the
-        list goes on: a page is bounded in size as well.
-    :param more: whether the list goes on behind them.
-    :param total: how many rows all pages have together, where they were counted.
+    :param rows: the rows of this page. There may be fewer than ``limit`` before the end of the list, since pages are
+        limited in size as well.
+    :param more: whether there are rows after this page.
+    :param total: the number of rows of all pages together, if they were counted.
     """
 
     rows: Sequence[Row]
@@ -127,19 +127,19 @@ class Page(Generic[Row]):
 
     @classmethod
     def cut(cls, rows: Sequence[Row], limit: int) -> "Page[Row]":
-        """The page of ``limit`` rows, out of up to ``limit + 1`` that were read to see whether there are more."""
+        """Make a page of ``limit`` rows from up to ``limit + 1``: the last one only shows that there are more."""
         return cls(rows[:limit], len(rows) > limit)
 
     def first(self, count: int) -> "Page[Row]":
-        """The page that ends after so many of these rows."""
+        """Return the page with only the first ``count`` rows."""
         return replace(self, rows=self.rows[:count], more=True) if count < len(self.rows) else self
 
 
-Shown = TypeVar("Shown", ItemView, UserView)
+View = TypeVar("View", ItemView, UserView)
 
 
-def bounded(page: Page[Shown], characters: int) -> Page[Shown]:
-    """As many of the rows as ``PageParams.characters`` allows."""
+def bounded(page: Page[View], characters: int) -> Page[View]:
+    """Shorten a page to the rows that ``PageParams.characters`` allows."""
     size = 0
     for count, row in enumerate(page.rows):
         size += sum([len(item["description"] or "") for item in _items_of(row)])
@@ -153,15 +153,15 @@ def _items_of(view: UserView | ItemView) -> Sequence[ItemView]:
 
 
 def items_page(rows: Sequence[ItemView], page: PageParams) -> Page[ItemView]:
-    """The page that was asked for, out of up to one row more than it may have."""
+    """Make a page from up to ``limit + 1`` rows, bounded in size."""
     found = Page.cut(rows, page.limit)
-    if len(rows) * DESCRIPTION_MAX_LENGTH <= page.characters:  # by default always, and to count them takes its time
+    if len(rows) * DESCRIPTION_MAX_LENGTH <= page.characters:  # always true by default; counting is slow
         return found
     return bounded(found, page.characters)
 
 
 def user_view(user: User, items: list[ItemView] | None = None) -> UserView:
-    """A stored user as they are shown."""
+    """Return the view of a stored user."""
     return {
         "email": user.email,
         "id": require_id(user),
@@ -171,7 +171,7 @@ def user_view(user: User, items: list[ItemView] | None = None) -> UserView:
 
 
 def item_view(item: Item) -> ItemView:
-    """A stored item as it is shown."""
+    """Return the view of a stored item."""
     return {
         "title": item.title,
         "description": item.description,
@@ -182,10 +182,10 @@ def item_view(item: Item) -> ItemView:
 
 
 def require_id(entity: User | Item) -> int:
-    """The id that a repository gave it.
+    """Return the id of a stored entity.
 
-    :raises ValueError: none has stored it yet.
+    :raises ValueError: the entity has not been stored.
     """
     if entity.id is None:
-        raise ValueError("only what a repository has stored has an id to show")
+        raise ValueError("the entity has not been stored and has no id")
     return entity.id

@@ -1,4 +1,4 @@
-"""Doing a use case once more that the database has undone to end a deadlock."""
+"""Retrying a use case after a deadlock."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -8,17 +8,17 @@ from typing import ParamSpec, TypeVar
 from service_layer.deadline import seconds_left
 from service_layer.errors import Deadlock
 
-_PAUSE = 0.1
-"""Seconds in which those who were waiting get the locks; PostgreSQL lets whoever comes at once go before them."""
+_RETRY_DELAY = 0.1
+"""Seconds in which waiting transactions get their locks; PostgreSQL would let an immediate retry go first."""
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
 def retry_on_deadlock(use_case: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Run the whole use case again after a deadlock, once: nothing of the first run was kept.
+    """Run the whole use case again, once, if it raises ``Deadlock``: the first run left no changes.
 
-    :param use_case: makes or loads every entity itself, so that a second run has none of the first one's.
+    :param use_case: creates or loads every entity itself, so that the second run uses none from the first.
     """
 
     @wraps(use_case)
@@ -26,7 +26,7 @@ def retry_on_deadlock(use_case: Callable[Parameters, Result]) -> Callable[Parame
         try:
             return use_case(*args, **kwargs)
         except Deadlock:
-            sleep(min(_PAUSE, seconds_left()))
+            sleep(min(_RETRY_DELAY, seconds_left()))
             return use_case(*args, **kwargs)
 
     return run

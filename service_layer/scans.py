@@ -1,33 +1,33 @@
-"""Which lists are scans: the database passes over rows, perhaps all of them, before it has what is asked for."""
+"""Which lists are scans: queries that may read many rows, perhaps all, to find those of one page."""
 
 from service_layer.read_models import ALL_ITEMS, ItemFilter, Owner, PageParams
 
 SKIP_MAX = 1_000
-"""Rows that any list may pass over."""
+"""The largest ``skip`` that does not make a list a scan."""
 
 _INDEXED = {"id": {"owner", "title"}, "title": {"title"}, "price": {"price"}}
-"""By what a list is sorted by: the filters that leave its rows one behind the other in an index."""
+"""By sort column: the filters whose rows are adjacent in an index, in the order of that sort."""
 
 
-def is_scan(page: PageParams, wanted: ItemFilter | None = None) -> bool:
-    """Whether a page may cost more the more rows there are; a count always does.
+def is_scan(page: PageParams, filter: ItemFilter | None = None) -> bool:
+    """Whether the cost of a page may grow with the number of rows. A count is always a scan.
 
-    It does not if one index has its rows one behind the other and leads to the first of them. Lists of users have
-    such an index, whatever they are filtered by.
+    A page is not a scan if its rows are adjacent in one index and the index leads to the first of them. Lists of
+    users have such an index for every filter.
 
-    :param wanted: the filter of a list of items.
+    :param filter: the filter of a list of items.
     """
-    return page.skip > SKIP_MAX or (wanted is not None and wanted != ALL_ITEMS and not _is_indexed(page, wanted))
+    return page.skip > SKIP_MAX or (filter is not None and filter != ALL_ITEMS and not _is_indexed(page, filter))
 
 
-def _is_indexed(page: PageParams, wanted: ItemFilter) -> bool:
-    filters = {
-        "owner": wanted.owner is not Owner.ANY,
-        "title": wanted.title is not None,
-        "price": wanted.min_price is not None or wanted.max_price is not None,
-        "words": bool(wanted.words),
+def _is_indexed(page: PageParams, filter: ItemFilter) -> bool:
+    is_set = {
+        "owner": filter.owner is not Owner.ANY,
+        "title": filter.title is not None,
+        "price": filter.min_price is not None or filter.max_price is not None,
+        "words": bool(filter.words),
     }
-    asked = {name for name, is_asked in filters.items() if is_asked}
-    if "price" in asked and page.after:  # SQLite passes over all that are in the range and before the page
+    filters = {name for name, present in is_set.items() if present}
+    if "price" in filters and page.after:  # SQLite reads all rows in the price range that come before the page
         return False
-    return len(asked) <= 1 and asked <= _INDEXED[wanted.sort.removeprefix("-")]
+    return len(filters) <= 1 and filters <= _INDEXED[filter.sort.removeprefix("-")]

@@ -1,4 +1,4 @@
-"""What can be done with users."""
+"""Use cases for users."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,7 +24,7 @@ from service_layer.retrying import retry_on_deadlock
 
 
 class UserChanges(TypedDict, total=False):
-    """What is to change; what is not in it stays."""
+    """The fields to change; missing ones keep their values."""
 
     email: str
     password: str
@@ -32,7 +32,7 @@ class UserChanges(TypedDict, total=False):
 
 
 Precondition = Callable[[UserView], bool]
-"""Whether a user, as they are now, may be changed."""
+"""Returns whether the user may be changed, given their current state."""
 
 
 @retry_on_deadlock
@@ -45,15 +45,15 @@ def create_user(
     password_min_length: int = PASSWORD_MIN_LENGTH,
     idempotency: IdempotentRequest | None = None,
 ) -> UserView:
-    """Sign somebody up.
+    """Create a user.
 
-    :raises EmailTaken: somebody has signed up with this address before.
-    :raises InvalidValue: it is not an address, or the password is too short or too long.
+    :raises EmailTaken: another user has this address.
+    :raises InvalidValue: the address is not valid, or the password is too short or too long.
     """
-    check_password(password, least=password_min_length)
+    check_password(password, min_length=password_min_length)
     user = User(email=email, hashed_password=hasher.hash(password))
     if idempotency:
-        idempotency = idempotency.including(hasher.fingerprint(password, idempotency.key))
+        idempotency = idempotency.extend_fingerprint(hasher.fingerprint(password, idempotency.key))
 
     def add() -> UserView:
         uow.users.add(user)
@@ -63,7 +63,7 @@ def create_user(
 
 
 def read_user(uow: UnitOfWork, user_id: int) -> UserView:
-    """One user with the first items.
+    """Return one user with their first items.
 
     :raises UserNotFound: no user has this id.
     """
@@ -74,14 +74,14 @@ def read_user(uow: UnitOfWork, user_id: int) -> UserView:
 
 
 def list_users(
-    uow: UnitOfWork, page: PageParams, wanted: UserFilter = ALL_USERS, *, counted: bool = False
+    uow: UnitOfWork, page: PageParams, filter: UserFilter = ALL_USERS, *, count: bool = False
 ) -> Page[UserView]:
-    """The users that are wanted, in id order.
+    """List users, filtered, in id order.
 
-    :param counted: whether to count them all, right after the page was read.
+    :param count: whether to count all matching users, right after the page was read.
     """
-    found = uow.views.users(page, wanted)
-    return replace(found, total=uow.views.count_users(wanted)) if counted else found
+    users = uow.views.users(page, filter)
+    return replace(users, total=uow.views.count_users(filter)) if count else users
 
 
 @retry_on_deadlock
@@ -94,25 +94,25 @@ def update_user(
     password_min_length: int = PASSWORD_MIN_LENGTH,
     precondition: Precondition | None = None,
 ) -> UserView:
-    """Change some of what is known of a user.
+    """Change some fields of a user.
 
-    :raises InvalidValue: as for ``create_user``, whether there is such a user or not.
+    :raises InvalidValue: as for ``create_user``, even if no user has this id.
     :raises UserNotFound: no user has this id.
     :raises StaleVersion: the precondition does not hold.
     :raises EmailTaken: as for ``create_user``.
     """
     if "email" in changes:
-        User(email=changes["email"], hashed_password="")  # refuses what no user may have
+        User(email=changes["email"], hashed_password="")  # checks the new address
     hashed = None
     if "password" in changes:
-        check_password(changes["password"], least=password_min_length)
-        seen = read_user(uow, user_id)  # so that nothing is hashed where nothing can be changed
-        if precondition and not precondition(seen):
+        check_password(changes["password"], min_length=password_min_length)
+        current = read_user(uow, user_id)  # fails before the expensive hash
+        if precondition and not precondition(current):
             raise StaleVersion
-        hashed = hasher.hash(changes["password"])  # before anybody has to wait for this unit of work
+        hashed = hasher.hash(changes["password"])  # before the unit of work takes any lock
     with uow:
         user = uow.users.get(user_id)
-        items = _expected(uow, user, precondition)["items"]
+        items = _check_precondition(uow, user, precondition)["items"]
         user.email = changes.get("email", user.email)
         user.is_active = changes.get("is_active", user.is_active)
         user.hashed_password = hashed or user.hashed_password
@@ -122,25 +122,28 @@ def update_user(
 
 @retry_on_deadlock
 def delete_user(uow: UnitOfWork, user_id: int, *, precondition: Precondition | None = None) -> None:
-    """Remove a user and all of their items.
+    """Delete a user and all of their items.
 
     :raises UserNotFound: no user has this id.
     :raises StaleVersion: the precondition does not hold.
     """
     with uow:
         user = uow.users.get(user_id)
-        if precondition:  # without the lock, a change of an item might be acknowledged, and be gone with them
-            _expected(uow, user, precondition, locked=True)
+        if precondition:  # without the lock, a concurrent change of an item could be acknowledged and then lost
+            _check_precondition(uow, user, precondition, for_update=True)
         uow.users.remove(user)
         uow.commit()
 
 
-def _expected(uow: UnitOfWork, user: User, precondition: Precondition | None, *, locked: bool = False) -> UserView:
-    """A user whom this unit of work has, as they are shown, and with ``locked`` their items as well.
+def _check_precondition(
+    uow: UnitOfWork, user: User, precondition: Precondition | None, *, for_update: bool = False
+) -> UserView:
+    """Return the view of a user that this unit of work has loaded.
 
+    :param for_update: lock the items as well.
     :raises StaleVersion: the precondition does not hold.
     """
-    items = uow.items.owned_by(require_id(user), EMBEDDED_ITEMS, locked=locked)
+    items = uow.items.owned_by(require_id(user), EMBEDDED_ITEMS, for_update=for_update)
     view = user_view(user, [item_view(item) for item in items])
     if precondition and not precondition(view):
         raise StaleVersion

@@ -207,7 +207,7 @@ class InMemoryItemRepository(_Repository[Item]):
             raise ItemNotFound
         return item
 
-    def owned_by(self, user_id: int, limit: int, *, locked: bool = False) -> Sequence[Item]:
+    def owned_by(self, user_id: int, limit: int, *, for_update: bool = False) -> Sequence[Item]:
         self.unit.begin()
         self.unit.flush()
         return [self.get(id) for id in sorted(self.rows) if self.rows[id].owner_id == user_id][:limit]

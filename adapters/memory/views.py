@@ -56,24 +56,24 @@ class InMemoryViews:
         user = state.users.get(user_id)
         return None if user is None else _with_items(user, state)
 
-    def users(self, page: PageParams, wanted: UserFilter = ALL_USERS) -> Page[UserView]:
+    def users(self, page: PageParams, filter: UserFilter = ALL_USERS) -> Page[UserView]:
         state = self._committed()
-        behind = (user for user in _wanted_users(state, wanted) if cast(int, user.id) > page.after)
+        behind = (user for user in _matching_users(state, filter) if cast(int, user.id) > page.after)
         users = _cut(behind, page)
         return bounded(Page([_with_items(user, state) for user in users.rows], users.more), page.characters)
 
-    def count_users(self, wanted: UserFilter = ALL_USERS) -> int:
-        return sum(1 for _ in _wanted_users(self._committed(), wanted))
+    def count_users(self, filter: UserFilter = ALL_USERS) -> int:
+        return sum(1 for _ in _matching_users(self._committed(), filter))
 
     def item(self, item_id: int) -> ItemView | None:
         item = self._committed().items.get(item_id)
         return None if item is None else item_view(item)
 
-    def items(self, page: PageParams, wanted: ItemFilter = ALL_ITEMS) -> Page[ItemView]:
-        return _items(self._committed(), page, wanted)
+    def items(self, page: PageParams, filter: ItemFilter = ALL_ITEMS) -> Page[ItemView]:
+        return _items(self._committed(), page, filter)
 
-    def count_items(self, wanted: ItemFilter = ALL_ITEMS) -> int:
-        return sum(1 for _ in _wanted_items(self._committed(), wanted))
+    def count_items(self, filter: ItemFilter = ALL_ITEMS) -> int:
+        return sum(1 for _ in _matching_items(self._committed(), filter))
 
     def user_items(self, user_id: int, page: PageParams) -> Page[ItemView] | None:
         state = self._committed()
@@ -107,23 +107,23 @@ class _Order:
         return place < other if self._descending else place > other
 
 
-def _wanted_users(state: State, wanted: UserFilter) -> Iterator[User]:
-    key = None if wanted.email is None else canonical_email(wanted.email)
+def _matching_users(state: State, filter: UserFilter) -> Iterator[User]:
+    key = None if filter.email is None else canonical_email(filter.email)
     return (
         user
         for user in state.users.values()
-        if key in (None, user.email_key) and wanted.is_active in (None, user.is_active)
+        if key in (None, user.email_key) and filter.is_active in (None, user.is_active)
     )
 
 
-def _wanted_items(state: State, wanted: ItemFilter) -> Iterator[Item]:
-    words = [fold_text(word) for word in wanted.words]
+def _matching_items(state: State, filter: ItemFilter) -> Iterator[Item]:
+    words = [fold_text(word) for word in filter.words]
     return (
         item
         for item in state.items.values()
-        if (wanted.owner is Owner.ANY or item.owner_id == (None if wanted.owner is Owner.NONE else wanted.owner))
-        and wanted.title in (None, item.title)
-        and _within(item.price, wanted.min_price, wanted.max_price)
+        if (filter.owner is Owner.ANY or item.owner_id == (None if filter.owner is Owner.NONE else filter.owner))
+        and filter.title in (None, item.title)
+        and _within(item.price, filter.min_price, filter.max_price)
         and all(word in item.search_text for word in words)
     )
 
@@ -134,8 +134,8 @@ def _within(price: Decimal | None, least: Decimal | None, most: Decimal | None) 
     return (least is None or price >= least) and (most is None or price <= most)
 
 
-def _items(state: State, page: PageParams, wanted: ItemFilter) -> Page[ItemView]:
-    items = _Order(wanted.sort).page(_wanted_items(state, wanted), page)
+def _items(state: State, page: PageParams, filter: ItemFilter) -> Page[ItemView]:
+    items = _Order(filter.sort).page(_matching_items(state, filter), page)
     return bounded(Page([item_view(item) for item in items.rows], items.more), page.characters)
 
 

@@ -40,7 +40,7 @@ _WORDS_MAX = 10
 
 def _text(value: str) -> str:
     try:
-        check_text("text", value, most=TITLE_MAX_LENGTH)
+        check_text("text", value, max_length=TITLE_MAX_LENGTH)
     except InvalidValue as error:
         raise PydanticCustomError("text", "Input {reason}", {"reason": error.reason}) from None
     return value

@@ -30,7 +30,7 @@ from service_layer.users import UserChanges
 
 def _checked_email(text: str) -> str:
     try:
-        check_text("email", text, most=EMAIL_MAX_LENGTH)  # before it is normalized
+        check_text("email", text, max_length=EMAIL_MAX_LENGTH)  # before it is normalized
         checked = validate_email(text, check_deliverability=False, globally_deliverable=False, test_environment=True)
     except (EmailNotValidError, InvalidValue):  # the message of the first quotes what was sent
         raise PydanticCustomError("email", "Input should be an email address") from None

@@ -137,11 +137,11 @@ def test_many_searches_do_not_block_other_requests(container: Container, monkeyp
     searching, go_on = Event(), Event()
     find = items.list_items
 
-    def list_slowly(uow: UnitOfWork, page: PageParams, item_filter: ItemFilter, *, counted: bool) -> Page[ItemView]:
-        if item_filter.words or counted:
+    def list_slowly(uow: UnitOfWork, page: PageParams, item_filter: ItemFilter, *, count: bool) -> Page[ItemView]:
+        if item_filter.words or count:
             searching.set()
             go_on.wait()
-        return find(uow, page, item_filter, counted=counted)
+        return find(uow, page, item_filter, count=count)
 
     monkeypatch.setattr(items, "list_items", list_slowly)
     settings = container.settings().model_copy(update={"requests": 50, "pool_wait": 0.5})

@@ -57,14 +57,14 @@ class ModelStore:
         row = self.rows["users"].get(id)
         if row is None:
             return None
-        items = [self.item(item) for item in sorted(dict(self._wanted_items(ItemFilter(owner=id))))[:EMBEDDED_ITEMS]]
+        items = [self.item(item) for item in sorted(dict(self._matching_items(ItemFilter(owner=id))))[:EMBEDDED_ITEMS]]
         return {"email": row["email"], "id": id, "is_active": row["is_active"], "items": items}
 
-    def users(self, page: PageParams, wanted: UserFilter = ALL_USERS) -> Page[Row | None]:
-        return _cut([id for id in self._users_in_order(wanted) if id > page.after], page, self.user)
+    def users(self, page: PageParams, filter: UserFilter = ALL_USERS) -> Page[Row | None]:
+        return _cut([id for id in self._users_in_order(filter) if id > page.after], page, self.user)
 
-    def count_users(self, wanted: UserFilter = ALL_USERS) -> int:
-        return len(self._users_in_order(wanted))
+    def count_users(self, filter: UserFilter = ALL_USERS) -> int:
+        return len(self._users_in_order(filter))
 
     def item(self, id: int) -> Row | None:
         row = self.rows["items"].get(id)
@@ -74,43 +74,43 @@ class ModelStore:
         shown = {"title": row["title"], "description": row["description"], "price": price}
         return {**shown, "id": id, "owner_id": row["owner_id"]}
 
-    def items(self, page: PageParams, wanted: ItemFilter = ALL_ITEMS) -> Page[Row | None]:
+    def items(self, page: PageParams, filter: ItemFilter = ALL_ITEMS) -> Page[Row | None]:
         """From behind a row of its own that stands where ``after`` is, whatever there is with this id by now."""
-        start = (page.after, {wanted.sort.removeprefix("-"): page.after_value})
-        rows = _in_order([*self._wanted_items(wanted), *([start] if page.after else [])], wanted.sort)
+        start = (page.after, {filter.sort.removeprefix("-"): page.after_value})
+        rows = _in_order([*self._matching_items(filter), *([start] if page.after else [])], filter.sort)
         behind = rows.index(start) + 1 if page.after else 0
         return _cut([id for id, _ in rows[behind:]], page, self.item)
 
-    def count_items(self, wanted: ItemFilter = ALL_ITEMS) -> int:
-        return len(self._wanted_items(wanted))
+    def count_items(self, filter: ItemFilter = ALL_ITEMS) -> int:
+        return len(self._matching_items(filter))
 
     def user_items(self, id: int, page: PageParams) -> Page[Row | None] | None:
         return self.items(page, ItemFilter(owner=id)) if id in self.rows["users"] else None
 
-    def _users_in_order(self, wanted: UserFilter) -> list[int]:
+    def _users_in_order(self, filter: UserFilter) -> list[int]:
         return sorted(
             id
             for id, row in self.rows["users"].items()
-            if (wanted.email is None or caseless(row["email"]) == caseless(wanted.email))
-            and wanted.is_active in (None, row["is_active"])
+            if (filter.email is None or caseless(row["email"]) == caseless(filter.email))
+            and filter.is_active in (None, row["is_active"])
         )
 
-    def _wanted_items(self, wanted: ItemFilter) -> list[tuple[int, Row]]:
-        return [(id, row) for id, row in self.rows["items"].items() if _is_wanted(row, wanted)]
+    def _matching_items(self, filter: ItemFilter) -> list[tuple[int, Row]]:
+        return [(id, row) for id, row in self.rows["items"].items() if _matches(row, filter)]
 
 
-def _is_wanted(row: Row, wanted: ItemFilter) -> bool:
+def _matches(row: Row, filter: ItemFilter) -> bool:
     owners = {Owner.ANY: row["owner_id"], Owner.NONE: None}
     texts = [normalize("NFC", caseless(text)) for text in (row["title"], row["description"] or "")]
-    words = [normalize("NFC", caseless(word)) for word in wanted.words]
-    bounds = [wanted.min_price, wanted.max_price]
+    words = [normalize("NFC", caseless(word)) for word in filter.words]
+    bounds = [filter.min_price, filter.max_price]
     conditions = [
-        row["owner_id"] == (owners[wanted.owner] if isinstance(wanted.owner, Owner) else wanted.owner),
-        wanted.title is None or row["title"] == wanted.title,
+        row["owner_id"] == (owners[filter.owner] if isinstance(filter.owner, Owner) else filter.owner),
+        filter.title is None or row["title"] == filter.title,
         all(any(word in text for text in texts) for word in words),
         bounds == [None, None] or row["price"] is not None,
-        row["price"] is None or wanted.min_price is None or wanted.min_price <= row["price"],
-        row["price"] is None or wanted.max_price is None or row["price"] <= wanted.max_price,
+        row["price"] is None or filter.min_price is None or filter.min_price <= row["price"],
+        row["price"] is None or filter.max_price is None or row["price"] <= filter.max_price,
     ]
     return all(conditions)
 

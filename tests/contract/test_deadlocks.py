@@ -73,7 +73,7 @@ def deadlocked(container: Container, other: Callable[..., Any]) -> tuple[list[ob
 def test_of_two_that_wait_for_each_other_one_is_undone_and_done_once_more(
     container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retrying, "_PAUSE", 1)  # however slow the machine is, the other is done by then
+    monkeypatch.setattr(retrying, "_RETRY_DELAY", 1)  # however slow the machine is, the other is done by then
     outcomes, runs = deadlocked(container, retry_on_deadlock(change_both))
     assert (outcomes, runs) == ([None, None], 3)
 
@@ -81,7 +81,7 @@ def test_of_two_that_wait_for_each_other_one_is_undone_and_done_once_more(
 def test_one_that_is_undone_and_not_done_again_is_told_that_it_was_a_deadlock(
     container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retrying, "_PAUSE", 1)
+    monkeypatch.setattr(retrying, "_RETRY_DELAY", 1)
     outcomes, runs = deadlocked(container, change_both)
     assert outcomes[0] is None
     assert runs == 3 - (outcomes[1] is Deadlock)

@@ -1,4 +1,4 @@
-"""What receipts promise, and that what is asked for twice is done once, on every adapter."""
+"""What idempotency records guarantee, on every adapter."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,13 +20,13 @@ from tests.conftest import FastHasher
 from tests.contract.stored import Units, stored_user
 
 NOW = 1_800_000_000
-RECEIPT = IdempotencyRecord(key="key", fingerprint="POST /items/", answer='{"id": 1}', expires_at=NOW + 60)
-ATTEMPT = IdempotentRequest(key="key", fingerprint="POST /items/", now=NOW)
+RECORD = IdempotencyRecord(key="key", fingerprint="POST /items/", answer='{"id": 1}', expires_at=NOW + 60)
+REQUEST = IdempotentRequest(key="key", fingerprint="POST /items/", now=NOW)
 TWINS = 6
 
 
 def stored(units: Units, *idempotency_records: IdempotencyRecord, now: int = NOW) -> None:
-    """Keep each by a unit of work of its own."""
+    """Store each in its own unit of work."""
     for record in idempotency_records:
         with units() as uow:
             uow.idempotency_records.add(record, now=now)
@@ -43,7 +43,7 @@ def titles(units: Units) -> list[str]:
 
 
 def outcomes(act: Callable[[], object]) -> list[object]:
-    """What comes of doing this in several threads at once: what is returned or the kind of error that is raised."""
+    """Call this in several threads at the same time; return each result or the type of its error."""
     barrier = Barrier(TWINS)
 
     def outcome() -> object:
@@ -58,29 +58,29 @@ def outcomes(act: Callable[[], object]) -> list[object]:
 
 
 @pytest.mark.parametrize(
-    "receipt",
+    "record",
     [
-        RECEIPT,
+        RECORD,
         IdempotencyRecord("k", "", "", NOW + 1),
         IdempotencyRecord("😀" * 255, "😀" * 255, "😀\u2028 %s \\ ' \x01", 2**40),
-        replace(RECEIPT, answer='["' + "ü" * 4_000_000 + '"]'),
+        replace(RECORD, answer='["' + "ü" * 4_000_000 + '"]'),
     ],
     ids=["usual", "short", "strange", "long"],
 )
-def test_a_receipt_comes_back_as_it_was_given(unit_of_work: Units, record: IdempotencyRecord) -> None:
+def test_a_record_comes_back_as_it_was_given(unit_of_work: Units, record: IdempotencyRecord) -> None:
     stored(unit_of_work, record)
     assert found(unit_of_work, record.key) == record
 
 
 def test_what_was_never_stored_is_none(unit_of_work: Units) -> None:
-    stored(unit_of_work, RECEIPT)
+    stored(unit_of_work, RECORD)
     assert found(unit_of_work, "another") is None
 
 
-def test_a_unit_of_work_sees_the_receipt_that_it_has_added(unit_of_work: Units) -> None:
+def test_a_unit_of_work_sees_the_record_that_it_has_added(unit_of_work: Units) -> None:
     with unit_of_work() as uow:
-        uow.idempotency_records.add(RECEIPT, now=NOW)
-        assert uow.idempotency_records.get("key", now=NOW) == RECEIPT
+        uow.idempotency_records.add(RECORD, now=NOW)
+        assert uow.idempotency_records.get("key", now=NOW) == RECORD
 
 
 def test_keys_are_compared_exactly(unit_of_work: Units) -> None:
@@ -107,55 +107,55 @@ def test_keys_are_compared_exactly(unit_of_work: Units) -> None:
     assert [found(unit_of_work, key) for key in ("kEy", "k", "key  ", "k\u00c9y")] == [None] * 4
 
 
-def test_a_receipt_is_seen_until_it_expires(unit_of_work: Units) -> None:
-    stored(unit_of_work, RECEIPT)
-    assert found(unit_of_work, now=RECEIPT.expires_at - 1) == RECEIPT
-    assert found(unit_of_work, now=RECEIPT.expires_at) is None
-    assert found(unit_of_work, now=RECEIPT.expires_at + RECORD_TTL) is None
+def test_a_record_is_seen_until_it_expires(unit_of_work: Units) -> None:
+    stored(unit_of_work, RECORD)
+    assert found(unit_of_work, now=RECORD.expires_at - 1) == RECORD
+    assert found(unit_of_work, now=RECORD.expires_at) is None
+    assert found(unit_of_work, now=RECORD.expires_at + RECORD_TTL) is None
 
 
 def test_one_that_has_expired_can_be_replaced(unit_of_work: Units) -> None:
-    stored(unit_of_work, RECEIPT)
-    later = IdempotencyRecord("key", "another request", "2", RECEIPT.expires_at + 60)
-    stored(unit_of_work, later, now=RECEIPT.expires_at)
-    assert found(unit_of_work, now=RECEIPT.expires_at) == later
+    stored(unit_of_work, RECORD)
+    later = IdempotencyRecord("key", "another request", "2", RECORD.expires_at + 60)
+    stored(unit_of_work, later, now=RECORD.expires_at)
+    assert found(unit_of_work, now=RECORD.expires_at) == later
 
 
 def test_one_that_has_not_expired_stays_and_whoever_adds_another_writes_nothing(unit_of_work: Units) -> None:
-    stored(unit_of_work, RECEIPT)
+    stored(unit_of_work, RECORD)
     with pytest.raises(IdempotencyKeyInUse), unit_of_work() as uow:
         uow.items.add(Item(title="Towel"))
         uow.idempotency_records.add(IdempotencyRecord("other", "", "", NOW + 60), now=NOW)
-        uow.idempotency_records.add(replace(RECEIPT, answer="2", expires_at=NOW + 90), now=RECEIPT.expires_at - 1)
-    assert (found(unit_of_work), found(unit_of_work, "other")) == (RECEIPT, None)
+        uow.idempotency_records.add(replace(RECORD, answer="2", expires_at=NOW + 90), now=RECORD.expires_at - 1)
+    assert (found(unit_of_work), found(unit_of_work, "other")) == (RECORD, None)
     assert titles(unit_of_work) == []
 
 
-def test_a_receipt_is_kept_together_with_what_it_tells_of(unit_of_work: Units) -> None:
+def test_a_record_is_kept_together_with_what_it_tells_of(unit_of_work: Units) -> None:
     with unit_of_work() as uow:
         uow.items.add(Item(title="Towel"))
-        uow.idempotency_records.add(RECEIPT, now=NOW)
+        uow.idempotency_records.add(RECORD, now=NOW)
         uow.commit()
-    assert (titles(unit_of_work), found(unit_of_work)) == (["Towel"], RECEIPT)
+    assert (titles(unit_of_work), found(unit_of_work)) == (["Towel"], RECORD)
 
 
-def test_a_receipt_is_discarded_together_with_what_it_tells_of(unit_of_work: Units) -> None:
+def test_a_record_is_discarded_together_with_what_it_tells_of(unit_of_work: Units) -> None:
     with unit_of_work() as uow:
-        uow.idempotency_records.add(RECEIPT, now=NOW)
+        uow.idempotency_records.add(RECORD, now=NOW)
     with pytest.raises(ZeroDivisionError), unit_of_work() as uow:
         uow.items.add(Item(title="Towel"))
-        uow.idempotency_records.add(RECEIPT, now=NOW)
+        uow.idempotency_records.add(RECORD, now=NOW)
         raise ZeroDivisionError
     with pytest.raises(UserNotFound), unit_of_work() as uow:
-        uow.idempotency_records.add(RECEIPT, now=NOW)
+        uow.idempotency_records.add(RECORD, now=NOW)
         uow.items.add(Item(title="Towel", owner_id=1_000_000))
     assert (titles(unit_of_work), found(unit_of_work)) == ([], None)
 
 
-def test_expired_receipts_are_forgotten_more_than_one_by_each_that_is_added(unit_of_work: Units) -> None:
+def test_expired_records_are_forgotten_more_than_one_by_each_that_is_added(unit_of_work: Units) -> None:
     """Whoever looks with an earlier clock sees which are still there."""
-    old = [replace(RECEIPT, key=f"old {n}") for n in range(30)]
-    alive = [replace(RECEIPT, key=f"alive {n}", expires_at=NOW + 3600) for n in range(3)]
+    old = [replace(RECORD, key=f"old {n}") for n in range(30)]
+    alive = [replace(RECORD, key=f"alive {n}", expires_at=NOW + 3600) for n in range(3)]
     stored(unit_of_work, *old, *alive)
     left = [len(old)]
     while left[-1]:
@@ -168,17 +168,17 @@ def test_expired_receipts_are_forgotten_more_than_one_by_each_that_is_added(unit
 def test_what_an_unfinished_unit_of_work_has_forgotten_is_still_there_if_it_does_not_commit(
     unit_of_work: Units,
 ) -> None:
-    stored(unit_of_work, RECEIPT)
+    stored(unit_of_work, RECORD)
     with unit_of_work() as uow:
-        uow.idempotency_records.add(replace(RECEIPT, answer="2", expires_at=NOW + 120), now=NOW + 60)
-    assert found(unit_of_work) == RECEIPT
+        uow.idempotency_records.add(replace(RECORD, answer="2", expires_at=NOW + 120), now=NOW + 60)
+    assert found(unit_of_work) == RECORD
 
 
 def test_of_those_who_add_one_key_at_once_one_succeeds(unit_of_work: Units) -> None:
     def add() -> str:
         with unit_of_work() as uow:
             uow.items.add(Item(title="Towel"))
-            uow.idempotency_records.add(RECEIPT, now=NOW)
+            uow.idempotency_records.add(RECORD, now=NOW)
             uow.commit()
         return "added"
 
@@ -186,9 +186,9 @@ def test_of_those_who_add_one_key_at_once_one_succeeds(unit_of_work: Units) -> N
     assert titles(unit_of_work) == ["Towel"]
 
 
-def test_of_those_who_replace_an_expired_receipt_at_once_one_succeeds(unit_of_work: Units) -> None:
-    stored(unit_of_work, RECEIPT)
-    later = replace(RECEIPT, answer="2", expires_at=NOW + 120)
+def test_of_those_who_replace_an_expired_record_at_once_one_succeeds(unit_of_work: Units) -> None:
+    stored(unit_of_work, RECORD)
+    later = replace(RECORD, answer="2", expires_at=NOW + 120)
 
     def add() -> str:
         stored(unit_of_work, later, now=NOW + 60)
@@ -198,12 +198,12 @@ def test_of_those_who_replace_an_expired_receipt_at_once_one_succeeds(unit_of_wo
     assert found(unit_of_work, now=NOW + 60) == later
 
 
-def test_those_who_forget_the_same_receipts_at_once_do_not_get_in_each_others_way(unit_of_work: Units) -> None:
-    stored(unit_of_work, *(replace(RECEIPT, key=f"old {n}") for n in range(2 * TWINS)))
+def test_those_who_forget_the_same_records_at_once_do_not_get_in_each_others_way(unit_of_work: Units) -> None:
+    stored(unit_of_work, *(replace(RECORD, key=f"old {n}") for n in range(2 * TWINS)))
     numbers = iter(range(TWINS))
 
     def add() -> str:
-        stored(unit_of_work, replace(RECEIPT, key=f"new {next(numbers)}", expires_at=NOW + 120), now=NOW + 60)
+        stored(unit_of_work, replace(RECORD, key=f"new {next(numbers)}", expires_at=NOW + 120), now=NOW + 60)
         return "added"
 
     assert outcomes(add) == ["added"] * TWINS
@@ -216,25 +216,25 @@ def test_who_adds_a_key_that_somebody_is_adding_hears_what_became_of_it(unit_of_
     def add() -> object:
         started.set()
         try:
-            stored(unit_of_work, replace(RECEIPT, answer="second"))
+            stored(unit_of_work, replace(RECORD, answer="second"))
         except IdempotencyKeyInUse:
             return IdempotencyKeyInUse
         return "added"
 
     with ThreadPoolExecutor(1) as threads:
         with unit_of_work() as first:
-            first.idempotency_records.add(replace(RECEIPT, answer="first"), now=NOW)
+            first.idempotency_records.add(replace(RECORD, answer="first"), now=NOW)
             second = threads.submit(add)
             started.wait(timeout=60)
             if commits:
                 first.commit()
         assert second.result() == (IdempotencyKeyInUse if commits else "added")
-    assert found(unit_of_work) == replace(RECEIPT, answer="first" if commits else "second")
+    assert found(unit_of_work) == replace(RECORD, answer="first" if commits else "second")
 
 
 def test_of_twins_one_acts_and_the_others_get_its_answer_or_that_it_is_at_work(unit_of_work: Units) -> None:
     def act() -> object:
-        return create_item(unit_of_work(), title="Towel", idempotency=ATTEMPT)
+        return create_item(unit_of_work(), title="Towel", idempotency=REQUEST)
 
     first = outcomes(act)
     (kept,) = unit_of_work().views.items(PageParams()).rows
@@ -246,7 +246,7 @@ def test_of_twins_one_acts_and_the_others_get_its_answer_or_that_it_is_at_work(u
 def test_of_twins_who_sign_up_none_hears_that_the_address_is_taken(unit_of_work: Units) -> None:
     def act() -> UserView:
         return create_user(
-            unit_of_work(), FastHasher(), email="a@example.com", password="long enough", idempotency=ATTEMPT
+            unit_of_work(), FastHasher(), email="a@example.com", password="long enough", idempotency=REQUEST
         )
 
     first = outcomes(act)
@@ -266,21 +266,21 @@ def test_who_is_overtaken_by_a_twin_gets_the_answer_of_the_twin_and_does_nothing
 
     def overtaken() -> str:
         uow.commit()  # lets others write
-        assert run_once(other, ATTEMPT, twin) == "the twin's"
+        assert run_once(other, REQUEST, twin) == "the twin's"
         uow.items.add(Item(title="Towel"))
         if how == "refused":
             uow.users.add(User(email="a@example.com", hashed_password="x"))
         return "its own"
 
     other = unit_of_work()
-    assert run_once(uow, ATTEMPT, overtaken) == "the twin's"
+    assert run_once(uow, REQUEST, overtaken) == "the twin's"
     assert titles(unit_of_work) == []
 
 
 def test_a_key_that_comes_with_another_request_is_refused_and_nothing_done(unit_of_work: Units) -> None:
-    create_item(unit_of_work(), title="Towel", idempotency=ATTEMPT)
+    create_item(unit_of_work(), title="Towel", idempotency=REQUEST)
     with pytest.raises(IdempotencyKeyReused):
-        create_item(unit_of_work(), title="Sieve", idempotency=replace(ATTEMPT, fingerprint="POST /items/ "))
+        create_item(unit_of_work(), title="Sieve", idempotency=replace(REQUEST, fingerprint="POST /items/ "))
     assert titles(unit_of_work) == ["Towel"]
 
 
@@ -289,7 +289,7 @@ def test_a_refusal_is_not_kept(unit_of_work: Units) -> None:
 
     def sign_up() -> UserView:
         return create_user(
-            unit_of_work(), FastHasher(), email="a@example.com", password="long enough", idempotency=ATTEMPT
+            unit_of_work(), FastHasher(), email="a@example.com", password="long enough", idempotency=REQUEST
         )
 
     with pytest.raises(EmailTaken):
@@ -302,5 +302,5 @@ def test_a_refusal_is_not_kept(unit_of_work: Units) -> None:
 
 def test_a_day_later_the_same_key_is_another_attempt(unit_of_work: Units) -> None:
     for later in (0, RECORD_TTL - 1, RECORD_TTL, RECORD_TTL + 1):
-        create_item(unit_of_work(), title="Towel", idempotency=replace(ATTEMPT, now=NOW + later))
+        create_item(unit_of_work(), title="Towel", idempotency=replace(REQUEST, now=NOW + later))
     assert titles(unit_of_work) == ["Towel", "Towel"]

@@ -52,16 +52,16 @@ def use(rate: str, url: str | None, work: Use) -> None:
 
 def test_a_client_takes_as_many_as_there_are_and_no_more(url: str | None, client: str) -> None:
     async def work(limiter: FixedWindowLimiter) -> None:
-        assert (limiter.limit, limiter.seconds) == (3, 3600)
-        took = [await limiter.take(client) for _ in range(5)]
-        assert [(each.taken, each.left) for each in took if each] == [
+        assert (limiter.limit, limiter.window_seconds) == (3, 3600)
+        took = [await limiter.hit(client) for _ in range(5)]
+        assert [(each.allowed, each.remaining) for each in took if each] == [
             (True, 2),
             (True, 1),
             (True, 0),
             (False, 0),
             (False, 0),
         ]
-        assert all(each and 0 < each.seconds <= 3600 for each in took)
+        assert all(each and 0 < each.reset_seconds <= 3600 for each in took)
 
     use("3/hour", url, work)
 
@@ -69,7 +69,7 @@ def test_a_client_takes_as_many_as_there_are_and_no_more(url: str | None, client
 def test_clients_are_counted_apart(url: str | None, client: str) -> None:
     async def work(limiter: FixedWindowLimiter) -> None:
         for each in (client, f"{client}2"):
-            assert (await limiter.take(each) or Quota(False, 0, 0)).taken
+            assert (await limiter.hit(each) or Quota(False, 0, 0)).allowed
 
     use("1/day", url, work)
 
@@ -77,12 +77,12 @@ def test_clients_are_counted_apart(url: str | None, client: str) -> None:
 def test_all_are_there_again_after_the_window(url: str | None, client: str) -> None:
     async def work(limiter: FixedWindowLimiter) -> None:
         refused = 0
-        while (quota := await limiter.take(client)) and refused < 1:  # a second may pass at any moment
-            refused += not quota.taken
-        while (quota := await limiter.take(client)) and not quota.taken:
+        while (quota := await limiter.hit(client)) and refused < 1:  # a second may pass at any moment
+            refused += not quota.allowed
+        while (quota := await limiter.hit(client)) and not quota.allowed:
             pass
         assert quota
-        assert quota.taken
+        assert quota.allowed
 
     use("1/second", url, work)
 
@@ -93,9 +93,9 @@ def test_processes_count_together_in_redis(client: str) -> None:
 
     async def work(limiter: FixedWindowLimiter) -> None:
         other = FixedWindowLimiter("1/hour", REDIS)
-        assert (await other.take(client) or Quota(False, 0, 0)).taken
+        assert (await other.hit(client) or Quota(False, 0, 0)).allowed
         await other.close()
-        assert not (await limiter.take(client) or Quota(True, 0, 0)).taken
+        assert not (await limiter.hit(client) or Quota(True, 0, 0)).allowed
 
     use("1/hour", REDIS, work)
 
@@ -107,12 +107,12 @@ def test_a_redis_that_is_away_limits_nobody_and_is_logged_once(
     url = silent_redis if listens else "redis://:hunter2@127.0.0.1:1/0"
 
     async def work(limiter: FixedWindowLimiter) -> None:
-        assert [await limiter.take("anybody") for _ in range(3)] == [None] * 3
+        assert [await limiter.hit("anybody") for _ in range(3)] == [None] * 3
 
     with caplog.at_level(logging.WARNING, "belongings"):
         use("1/hour", url, work)
     assert [record.message.partition(":")[0] for record in caplog.records] == [
-        "Redis does not answer, and nobody is limited until it does"
+        "Redis is unavailable; requests are not rate limited until it is back"
     ]
     assert "hunter2" not in caplog.text
 

@@ -101,23 +101,23 @@ def test_while_somebody_has_a_users_items_locked_nobody_else_can_get_change_or_r
     user = stored_user(impatient)
     item = stored_item(impatient, owner_id=user)
     with impatient() as first, ThreadPoolExecutor(len(WITH_ITEM)) as threads:
-        first.items.owned_by(user, 100, locked=True)
+        first.items.owned_by(user, 100, for_update=True)
         told = {act.__name__: threads.submit(outcome, impatient(), act, user, item) for act in WITH_ITEM}
         assert {name: each.result() for name, each in told.items()} == dict.fromkeys(told, StorageUnavailable)
 
 
 @pytest.mark.parametrize("impatient", ["postgresql", "mariadb"], indirect=True)
-@pytest.mark.parametrize("locked", [True, False])
-def test_a_users_items_are_had_without_waiting_for_those_of_others(impatient: Units, locked: bool) -> None:
+@pytest.mark.parametrize("for_update", [True, False])
+def test_a_users_items_are_had_without_waiting_for_those_of_others(impatient: Units, for_update: bool) -> None:
     """Where writers do not take turns anyway; there is little else, and a database might look through everybody's."""
     user, other = stored_user(impatient), stored_user(impatient, "b@example.com")
     own = [stored_item(impatient, owner_id=user) for _ in range(20)]
     theirs = stored_item(impatient, owner_id=other)
     with impatient() as first, impatient() as second:
         first.items.get(theirs)
-        if not locked:
+        if not for_update:
             first.items.get(own[0])
-        assert [item.id for item in second.items.owned_by(user, 100, locked=locked)] == own
+        assert [item.id for item in second.items.owned_by(user, 100, for_update=for_update)] == own
 
 
 @pytest.mark.parametrize("get", [get_user, get_item])

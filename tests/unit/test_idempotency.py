@@ -1,4 +1,4 @@
-"""Doing once what is asked for twice, on the store in memory."""
+"""Idempotent requests, on the in-memory store."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -15,8 +15,8 @@ from service_layer.ports import IdempotencyRecord
 from service_layer.read_models import PageParams
 from service_layer.users import create_user
 
-ATTEMPT = IdempotentRequest(key="1", fingerprint="POST /items/", now=1_000)
-OTHER_REQUEST = replace(ATTEMPT, fingerprint="POST /users/")
+REQUEST = IdempotentRequest(key="1", fingerprint="POST /items/", now=1_000)
+OTHER_REQUEST = replace(REQUEST, fingerprint="POST /users/")
 
 
 class WeakHasher:
@@ -49,32 +49,32 @@ def test_without_a_key_each_request_is_another(uow: InMemoryUnitOfWork) -> None:
 
 
 def test_a_repeated_attempt_gets_the_first_answer_and_does_nothing(uow: InMemoryUnitOfWork) -> None:
-    first = create_item(uow, title="Towel", price=Decimal("0.10"), idempotency=ATTEMPT)
-    again = create_item(uow, title="Towel", price=Decimal("0.10"), idempotency=ATTEMPT)
+    first = create_item(uow, title="Towel", price=Decimal("0.10"), idempotency=REQUEST)
+    again = create_item(uow, title="Towel", price=Decimal("0.10"), idempotency=REQUEST)
     assert list(again.items()) == list(first.items())
     assert titles(uow) == ["Towel"]
 
 
 def test_a_repeated_batch_gets_the_first_answer_and_does_nothing(uow: InMemoryUnitOfWork) -> None:
-    first = create_items(uow, [{"title": "Towel"}, {"title": "Sieve"}], idempotency=ATTEMPT)
-    assert create_items(uow, [{"title": "Towel"}, {"title": "Sieve"}], idempotency=ATTEMPT) == first
+    first = create_items(uow, [{"title": "Towel"}, {"title": "Sieve"}], idempotency=REQUEST)
+    assert create_items(uow, [{"title": "Towel"}, {"title": "Sieve"}], idempotency=REQUEST) == first
     assert titles(uow) == ["Towel", "Sieve"]
 
 
 def test_a_repeated_sign_up_gets_the_first_answer_and_not_that_the_address_is_taken(uow: InMemoryUnitOfWork) -> None:
-    first = create_user(uow, WeakHasher(), email="rick@example.com", password="wubbalubba", idempotency=ATTEMPT)
-    again = create_user(uow, WeakHasher(), email="rick@example.com", password="wubbalubba", idempotency=ATTEMPT)
+    first = create_user(uow, WeakHasher(), email="rick@example.com", password="wubbalubba", idempotency=REQUEST)
+    again = create_user(uow, WeakHasher(), email="rick@example.com", password="wubbalubba", idempotency=REQUEST)
     assert again == first
 
 
 def test_a_sign_up_with_another_password_is_another_request(uow: InMemoryUnitOfWork) -> None:
-    create_user(uow, WeakHasher(), email="rick@example.com", password="wubbalubba", idempotency=ATTEMPT)
+    create_user(uow, WeakHasher(), email="rick@example.com", password="wubbalubba", idempotency=REQUEST)
     with pytest.raises(IdempotencyKeyReused):
-        create_user(uow, WeakHasher(), email="rick@example.com", password="wubba lubba", idempotency=ATTEMPT)
+        create_user(uow, WeakHasher(), email="rick@example.com", password="wubba lubba", idempotency=REQUEST)
 
 
-def test_a_receipt_holds_what_a_request_was_without_its_secret(uow: InMemoryUnitOfWork) -> None:
-    create_user(uow, WeakHasher(), email="rick@example.com", password="wubbalubba", idempotency=ATTEMPT)
+def test_a_record_holds_what_a_request_was_without_its_secret(uow: InMemoryUnitOfWork) -> None:
+    create_user(uow, WeakHasher(), email="rick@example.com", password="wubbalubba", idempotency=REQUEST)
     with uow:
         record = uow.idempotency_records.get("1", now=1_000)
     answer = '{"email": "rick@example.com", "id": 1, "is_active": true, "items": []}'
@@ -82,37 +82,37 @@ def test_a_receipt_holds_what_a_request_was_without_its_secret(uow: InMemoryUnit
 
 
 def test_a_key_that_comes_with_another_request_is_refused_and_nothing_done(uow: InMemoryUnitOfWork) -> None:
-    create_item(uow, title="Towel", idempotency=ATTEMPT)
+    create_item(uow, title="Towel", idempotency=REQUEST)
     with pytest.raises(IdempotencyKeyReused):
         create_item(uow, title="Sieve", idempotency=OTHER_REQUEST)
     assert titles(uow) == ["Towel"]
 
 
 def test_another_key_is_another_attempt(uow: InMemoryUnitOfWork) -> None:
-    create_item(uow, title="Towel", idempotency=ATTEMPT)
-    create_item(uow, title="Towel", idempotency=replace(ATTEMPT, key="2"))
+    create_item(uow, title="Towel", idempotency=REQUEST)
+    create_item(uow, title="Towel", idempotency=replace(REQUEST, key="2"))
     assert titles(uow) == ["Towel", "Towel"]
 
 
 @pytest.mark.parametrize(("later", "kept"), [(86_399, ["Towel"]), (86_400, ["Towel", "Sieve"])])
 def test_an_answer_is_kept_for_a_day(uow: InMemoryUnitOfWork, later: int, kept: list[str]) -> None:
-    create_item(uow, title="Towel", idempotency=ATTEMPT)
-    create_item(uow, title="Sieve", idempotency=replace(ATTEMPT, now=ATTEMPT.now + later))
+    create_item(uow, title="Towel", idempotency=REQUEST)
+    create_item(uow, title="Sieve", idempotency=replace(REQUEST, now=REQUEST.now + later))
     assert titles(uow) == kept
 
 
 def test_a_refusal_is_not_kept(uow: InMemoryUnitOfWork) -> None:
     rick = "rick@example.com"
     with pytest.raises(UserNotFound):
-        create_item(uow, title="Towel", owner_id=1, idempotency=ATTEMPT)
+        create_item(uow, title="Towel", owner_id=1, idempotency=REQUEST)
     with pytest.raises(BatchRejected):
-        create_items(uow, [{"title": "Towel", "owner_id": 1}], idempotency=ATTEMPT)
+        create_items(uow, [{"title": "Towel", "owner_id": 1}], idempotency=REQUEST)
     with pytest.raises(InvalidValue):
-        create_item(uow, title="", idempotency=ATTEMPT)
+        create_item(uow, title="", idempotency=REQUEST)
     create_user(uow, WeakHasher(), email=rick, password="wubbalubba")
     with pytest.raises(EmailTaken):
-        create_user(uow, WeakHasher(), email=rick, password="wubbalubba", idempotency=ATTEMPT)
-    assert create_item(uow, title="Towel", owner_id=1, idempotency=ATTEMPT)["owner_id"] == 1
+        create_user(uow, WeakHasher(), email=rick, password="wubbalubba", idempotency=REQUEST)
+    assert create_item(uow, title="Towel", owner_id=1, idempotency=REQUEST)["owner_id"] == 1
 
 
 @pytest.mark.parametrize("refusal", [EmailTaken(), UserNotFound(), BatchRejected({}), None])
@@ -121,13 +121,13 @@ def test_who_is_overtaken_by_a_twin_gets_the_answer_of_the_twin(
 ) -> None:
     def overtaken() -> str:
         uow.commit()  # lets others write
-        assert run_once(InMemoryUnitOfWork(store), ATTEMPT, lambda: "the twin's") == "the twin's"
+        assert run_once(InMemoryUnitOfWork(store), REQUEST, lambda: "the twin's") == "the twin's"
         uow.items.add(Item(title="Towel"))
         if refusal:
             raise refusal
         return "its own"
 
-    assert run_once(uow, ATTEMPT, overtaken) == "the twin's"
+    assert run_once(uow, REQUEST, overtaken) == "the twin's"
     assert titles(uow) == []
 
 
@@ -140,7 +140,7 @@ def test_who_is_overtaken_by_another_request_with_the_key_is_refused(
         uow.items.add(Item(title="Sieve"))
 
     with pytest.raises(IdempotencyKeyReused):
-        run_once(uow, ATTEMPT, overtaken)
+        run_once(uow, REQUEST, overtaken)
     assert titles(uow) == ["Towel"]
 
 
@@ -149,7 +149,7 @@ def test_while_a_twin_is_at_work_the_key_is_in_use(uow: InMemoryUnitOfWork) -> N
         raise IdempotencyKeyInUse
 
     with pytest.raises(IdempotencyKeyInUse):
-        run_once(uow, ATTEMPT, busy)
+        run_once(uow, REQUEST, busy)
 
 
 def test_what_fails_otherwise_fails_for_the_twin_too_and_nothing_is_kept(uow: InMemoryUnitOfWork) -> None:
@@ -159,11 +159,11 @@ def test_what_fails_otherwise_fails_for_the_twin_too_and_nothing_is_kept(uow: In
 
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
-            run_once(uow, ATTEMPT, failing)
+            run_once(uow, REQUEST, failing)
     assert titles(uow) == []
 
 
 @pytest.mark.parametrize("answer", [None, 0, "", [], {"text": "\u2028 ü 😀", "list": [1, 2.5, None, True]}])
 def test_any_answer_that_json_can_hold_is_given_again(uow: InMemoryUnitOfWork, answer: object) -> None:
-    assert run_once(uow, ATTEMPT, lambda: answer) == answer
-    assert run_once(uow, ATTEMPT, lambda: "another") == answer
+    assert run_once(uow, REQUEST, lambda: answer) == answer
+    assert run_once(uow, REQUEST, lambda: "another") == answer

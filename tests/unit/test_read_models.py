@@ -44,7 +44,7 @@ def test_a_page_reaches_up_to_its_bounds(limit: int, skip: int, after: int) -> N
     [(0, 0, 0), (PAGE_MAX + 1, 0, 0), (1, -1, 0), (1, ID_MAX + 1, 0), (1, 0, -1), (1, 0, ID_MAX + 1)],
 )
 def test_a_page_beyond_its_bounds_is_refused(limit: int, skip: int, after: int) -> None:
-    with pytest.raises(ValueError, match="a page is out of bounds"):
+    with pytest.raises(ValueError, match="page parameters are out of range"):
         PageParams(limit=limit, skip=skip, after=after)
 
 
@@ -84,9 +84,9 @@ def test_a_user_is_shown_without_password_key_or_version() -> None:
 
 
 def test_what_is_not_stored_cannot_be_shown() -> None:
-    with pytest.raises(ValueError, match="only what a repository has stored has an id"):
+    with pytest.raises(ValueError, match="the entity has not been stored"):
         item_view(Item(title="Towel"))
-    with pytest.raises(ValueError, match="only what a repository has stored has an id"):
+    with pytest.raises(ValueError, match="the entity has not been stored"):
         user_view(User(email="a@b", hashed_password="x"))
 
 

@@ -17,7 +17,7 @@ from service_layer.users import create_user, delete_user, update_user
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retrying, "_PAUSE", 0)
+    monkeypatch.setattr(retrying, "_RETRY_DELAY", 0)
 
 
 ATTEMPT = IdempotentRequest(key="1", fingerprint="a request", now=1_000)

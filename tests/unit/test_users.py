@@ -121,6 +121,6 @@ def test_any_other_password_is_refused(password: str, reason: str) -> None:
 
 @pytest.mark.parametrize("character", ["x", "😀"])  # characters are counted, not bytes
 def test_a_longer_password_can_be_asked_for(character: str) -> None:
-    check_password(character * 12, least=12)
+    check_password(character * 12, min_length=12)
     with pytest.raises(InvalidValue, match="password must have at least 12 characters"):
-        check_password(character * 11, least=12)
+        check_password(character * 11, min_length=12)

@@ -20,30 +20,30 @@ ESCAPE = "/"
 _AS_THEMSELVES = str.maketrans({sign: ESCAPE + sign for sign in f"{ESCAPE}%_"})
 
 
-def user_parameters(wanted: UserFilter) -> Asked:
+def user_parameters(filter: UserFilter) -> Asked:
     """``email_key`` and ``active``, as far as they are asked for."""
     asked: Asked = {}
-    if wanted.email is not None:
-        asked["email_key"] = canonical_email(wanted.email)
-    if wanted.is_active is not None:
-        asked["active"] = wanted.is_active
+    if filter.email is not None:
+        asked["email_key"] = canonical_email(filter.email)
+    if filter.is_active is not None:
+        asked["active"] = filter.is_active
     return asked
 
 
-def item_parameters(wanted: ItemFilter, dialect: str) -> Asked:
+def item_parameters(filter: ItemFilter, dialect: str) -> Asked:
     """``owner`` or ``nobody``, ``title``, ``least`` and ``most`` in cents, and each word or its pattern."""
     asked: Asked = {}
-    if wanted.owner is Owner.NONE:
+    if filter.owner is Owner.NONE:
         asked["nobody"] = True
-    elif wanted.owner is not Owner.ANY:
-        asked["owner"] = wanted.owner
-    if wanted.title is not None:
-        asked["title"] = wanted.title
-    if wanted.min_price is not None:
-        asked["least"] = _cents(wanted.min_price, ROUND_CEILING)
-    if wanted.max_price is not None:
-        asked["most"] = _cents(wanted.max_price, ROUND_FLOOR)
-    for n, word in enumerate(wanted.words):
+    elif filter.owner is not Owner.ANY:
+        asked["owner"] = filter.owner
+    if filter.title is not None:
+        asked["title"] = filter.title
+    if filter.min_price is not None:
+        asked["least"] = _cents(filter.min_price, ROUND_CEILING)
+    if filter.max_price is not None:
+        asked["most"] = _cents(filter.max_price, ROUND_FLOOR)
+    for n, word in enumerate(filter.words):
         asked[f"word{n}"] = fold_text(word) if dialect == "sqlite" else f"%{fold_text(word).translate(_AS_THEMSELVES)}%"
     return asked
 
@@ -53,12 +53,12 @@ def page_parameters(page: PageParams) -> Asked:
     return {"after": page.after, "skip": page.skip, "rows": page.limit + 1}
 
 
-def simplify_sort(wanted: ItemFilter, page: PageParams) -> tuple[Sort, PageParams]:
+def simplify_sort(filter: ItemFilter, page: PageParams) -> tuple[Sort, PageParams]:
     """To sort items of one title by title is to sort them by id: that sort, and where the page begins in it."""
-    title, place = wanted.title, page.after_value
-    if title is None or not wanted.sort.endswith("title"):
-        return wanted.sort, page
-    descending = wanted.sort.startswith("-")
+    title, place = filter.title, page.after_value
+    if title is None or not filter.sort.endswith("title"):
+        return filter.sort, page
+    descending = filter.sort.startswith("-")
     if page.after and isinstance(place, str) and place != title:
         all_behind = (place < title) != descending
         page = replace(page, after=0 if all_behind else 1 if descending else ID_MAX)

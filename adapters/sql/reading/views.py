@@ -56,10 +56,10 @@ class SqlAlchemyViews:
         rows = self._reader.rows(self._user, user=user_id, after=0, skip=0, rows=EMBEDDED_ITEMS)
         return _with_items(rows)[0] if rows else None
 
-    def users(self, page: PageParams, wanted: UserFilter = ALL_USERS) -> Page[UserView]:
+    def users(self, page: PageParams, filter: UserFilter = ALL_USERS) -> Page[UserView]:
         query, asked = self._users, {}
-        if wanted != ALL_USERS:
-            asked = parameters.user_parameters(wanted)
+        if filter != ALL_USERS:
+            asked = parameters.user_parameters(filter)
             query = self._kept(user_page, self._dialect, tuple(asked))
         reader = self._scanner if is_scan(page) else self._reader
         some = partial(_up_to, page.characters)
@@ -67,27 +67,27 @@ class SqlAlchemyViews:
         found = Page.cut(_with_items(rows), page.limit)
         return bounded(found, page.characters) if ended else found  # the last user may have more items
 
-    def count_users(self, wanted: UserFilter = ALL_USERS) -> int:
-        asked = parameters.user_parameters(wanted)
+    def count_users(self, filter: UserFilter = ALL_USERS) -> int:
+        asked = parameters.user_parameters(filter)
         return _number(self._scanner.rows(self._kept(user_count, tuple(asked)), **asked))
 
     def item(self, item_id: int) -> ItemView | None:
         rows = self._reader.rows(self._quick_item, item=item_id) or self._reader.rows(self._item, item=item_id)
         return _items(rows)[0] if rows else None
 
-    def items(self, page: PageParams, wanted: ItemFilter = ALL_ITEMS) -> Page[ItemView]:
-        reader = self._scanner if is_scan(page, wanted) else self._reader
-        if wanted == ALL_ITEMS:
+    def items(self, page: PageParams, filter: ItemFilter = ALL_ITEMS) -> Page[ItemView]:
+        reader = self._scanner if is_scan(page, filter) else self._reader
+        if filter == ALL_ITEMS:
             asked = parameters.page_parameters(page)
             rows = reader.rows(self._quick_items, **asked) or reader.rows(self._items, **asked)
         else:
-            sort, place = parameters.simplify_sort(wanted, page)
-            asked = parameters.item_parameters(wanted, self._dialect) | parameters.sorted_page_parameters(place, sort)
+            sort, place = parameters.simplify_sort(filter, page)
+            asked = parameters.item_parameters(filter, self._dialect) | parameters.sorted_page_parameters(place, sort)
             rows = reader.rows(self._kept(item_page, self._dialect, sort, tuple(asked)), **asked)
         return items_page(_items(rows), page)
 
-    def count_items(self, wanted: ItemFilter = ALL_ITEMS) -> int:
-        asked = parameters.item_parameters(wanted, self._dialect)
+    def count_items(self, filter: ItemFilter = ALL_ITEMS) -> int:
+        asked = parameters.item_parameters(filter, self._dialect)
         return _number(self._scanner.rows(self._kept(item_count, self._dialect, tuple(asked)), **asked))
 
     def user_items(self, user_id: int, page: PageParams) -> Page[ItemView] | None:

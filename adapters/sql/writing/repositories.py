@@ -172,11 +172,11 @@ class SqlAlchemyItemRepository:
         self._held.append(item)
         return item
 
-    def owned_by(self, user_id: int, limit: int, *, locked: bool = False) -> Sequence[Item]:
+    def owned_by(self, user_id: int, limit: int, *, for_update: bool = False) -> Sequence[Item]:
         with translate_errors():
             self._session.flush()
             owned = select(Item).where(items.c.owner_id == user_id, _IS_KEPT[Item]).order_by(items.c.id).limit(limit)
-            if locked:  # MariaDB locks what it looks at, which may be everybody's by another index
+            if for_update:  # MariaDB locks every row that it reads, and by another index that may be all rows
                 owned = owned.with_for_update().with_hint(items, "FORCE INDEX (ix_items_owner_id_id)", "mysql")
             found = self._session.scalars(owned).all()
         self._held.extend(found)

@@ -39,7 +39,7 @@ def position(text: str, sort: Sort) -> Position:
 def _sort_value(column: str, value: object) -> str | Decimal | None:
     try:
         if column == "title" and isinstance(value, str):
-            check_text("title", value, most=TITLE_MAX_LENGTH)
+            check_text("title", value, max_length=TITLE_MAX_LENGTH)
             return value
         if column == "price" and isinstance(value, int | Decimal) and not isinstance(value, bool):
             return exact_price(Decimal(value))

@@ -25,15 +25,15 @@ async def _count(request: Request) -> None:
     :raises HTTPException: 429, the limit is exceeded.
     """
     limiter = request.app.state.container.sign_up_limiter()
-    quota = await limiter.take(_client(request.scope)) if limiter else None
+    quota = await limiter.hit(_client(request.scope)) if limiter else None
     if limiter is None or quota is None:
         return
-    seconds = ceil(quota.seconds)
+    seconds = ceil(quota.reset_seconds)
     request.state.rate_limit_headers = {
-        "RateLimit-Policy": f"{_NAME};q={limiter.limit};w={limiter.seconds}",
-        "RateLimit": f"{_NAME};r={quota.left};t={seconds}",
+        "RateLimit-Policy": f"{_NAME};q={limiter.limit};w={limiter.window_seconds}",
+        "RateLimit": f"{_NAME};r={quota.remaining};t={seconds}",
     }
-    if not quota.taken:
+    if not quota.allowed:
         headers = {"Retry-After": str(max(1, seconds))}
         raise HTTPException(429, "Too many sign-ups or password changes from your address", headers)
 
