@@ -40,18 +40,19 @@ from service_layer.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
 
 logger = logging.getLogger("belongings")
 
-_NEW_OBJECTS = 20_000
-"""Objects that have come and not gone, after which Python looks for those that only know each other. By itself it looks
-after 700 (2,000 from 3.13), three times for a list of users and nearly always for nothing: a tenth of all time."""
+_GC_THRESHOLD = 20_000
+"""New objects after which Python collects garbage. By default it does after 700 (2,000 from 3.13): three times during a
+list of users, mostly without finding any, which took a tenth of all time."""
 
 _M_MMAP_THRESHOLD = -3
-"""As in glibc's ``malloc.h``."""
+"""The number of this option in glibc's ``malloc.h``."""
 
-_LARGE_BUFFER = 256 * 1024
+_MMAP_THRESHOLD = 256 * 1024
+"""Bytes from which a buffer is returned to the system when it is freed."""
 
 _SWITCH_INTERVAL = 0.001
-"""Seconds after which a thread that holds the GIL yields it to one that waits. Python's default of 5 ms is longer than
-nearly all requests take; while threads encoded large responses, each step of the event loop waited that long."""
+"""Seconds after which a thread must release the GIL to one that waits. Python's default of 5 ms is longer than nearly
+all requests take; while threads encoded large responses, each step of the event loop waited that long."""
 
 _DESCRIPTION = """Keeps users and the items they own.
 
@@ -60,29 +61,29 @@ Every list is bounded: follow `Link` for the next page. Every error is a problem
 
 
 def create_app(container: Container | None = None) -> FastAPI:
-    """The application, with everything it needs in ``app.state.container``.
+    """Create the application. Its container is in ``app.state.container``.
 
-    :param container: what it runs on; without one, what the settings say.
-    :raises SystemExit: a setting cannot be used.
+    :param container: by default, one is built from the settings.
+    :raises SystemExit: a setting is not valid.
     """
     if container is None:
         try:
             container = build_container(load_settings())
         except WrongSetting as error:
             raise SystemExit(f"belongings: {error}") from None
-        # This process is ours, and what is loaded by now stays. To look through all of it for what
-        # is not needed any more took 45 ms, ever again, and was the slowest hundredth of all reads.
+        # Without a container, the process has no other purpose. What is loaded by now stays: exempt it from garbage
+        # collection, which otherwise paused for 45 ms at a time and made the slowest 1 % of all reads.
         gc.freeze()
-        gc.set_threshold(_NEW_OBJECTS)
+        gc.set_threshold(_GC_THRESHOLD)
         sys.setswitchinterval(_SWITCH_INTERVAL)
         _return_freed_memory()
         configure(container.settings().log_format)
     settings = container.settings()
-    about: dict[str, Any] = {"title": "Belongings", "description": _DESCRIPTION, "version": version("belongings")}
-    about["generate_unique_id_function"] = operation_id
-    about["telemetry"] = telemetry(settings)
+    options: dict[str, Any] = {"title": "Belongings", "description": _DESCRIPTION, "version": version("belongings")}
+    options["generate_unique_id_function"] = operation_id
+    options["telemetry"] = telemetry(settings)
     make = documented_app if settings.docs else partial(FastAPI, openapi_url=None)
-    app = make(**about, lifespan=_lifespan, redirect_slashes=False)
+    app = make(**options, lifespan=_lifespan, redirect_slashes=False)
     app.router.default = NoRoute(app.routes, not_found=app.router.default)
     app.state.container = container
     app.state.unsent = UnsentBytes()
@@ -100,7 +101,7 @@ def create_app(container: Container | None = None) -> FastAPI:
     if origins:
         app.add_middleware(CorsMiddleware, origins)
     app.add_middleware(ResponseLimitsMiddleware, app.state.unsent)
-    app.add_middleware(RequestContextMiddleware, *filter(None, observers))  # added last, asked first
+    app.add_middleware(RequestContextMiddleware, *filter(None, observers))  # added last, so it is outermost
     add_problem_handlers(app)
     app.add_exception_handler(Exception, partial(internal_server_error, origins=origins))
     for router in (health.router, items.router, users.router):
@@ -113,10 +114,10 @@ def create_app(container: Container | None = None) -> FastAPI:
 def _return_freed_memory() -> None:
     """Make glibc return the buffers of large responses to the system when they are freed.
 
-    By itself it raises the limit to 32 MiB and keeps them, in each thread: up to 100 MiB in all.
+    By default it raises the threshold up to 32 MiB and keeps smaller buffers for each thread: up to 100 MiB in all.
     """
     with suppress(AttributeError, OSError, TypeError):  # another C library
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BUFFER)
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD)
 
 
 @asynccontextmanager
@@ -125,7 +126,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     store = container.store()
     settings = container.settings()
     async with AsyncExitStack() as open:
-        open.push_async_callback(run_sync, flush_stderr)  # a signal may end the process right after this
+        open.push_async_callback(run_sync, flush_stderr)  # last: a signal may end the process right after it
         open.push_async_callback(run_sync, store.close)
         thread_pools = app.state.thread_pools = ThreadPools(
             store,
@@ -134,10 +135,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             timeouts=Timeouts(thread=settings.pool_wait, deadline=settings.deadline, max_queued=settings.queue),
             scans=settings.scan_threads,
             scan_timeouts=Timeouts(
-                thread=min(settings.pool_wait, settings.deadline / 2),  # so that one that begins has its time
+                thread=min(settings.pool_wait, settings.deadline / 2),  # leaves half of the time for the scan itself
                 deadline=settings.deadline,
                 max_queued=settings.queue,
-                max_pending=ceil(settings.requests / 5),  # the rest is left to what is quick
+                max_pending=ceil(settings.requests / 5),  # leaves the rest to other requests
                 work=settings.scan_wait,
             ),
         )
@@ -151,7 +152,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         except (SchemaMismatch, StorageUnavailable) as error:
             if store.embedded:
                 raise
-            # somebody else may mend it while we run; until then /health/ready tells
+            # it can be repaired while the application runs; until then, /health/ready reports it
             logger.warning("not ready: %s", getattr(error, "reason", error))
         await open.enter_async_context(purging(store, thread_pools.writing))
         if app.state.metrics:

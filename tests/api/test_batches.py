@@ -13,18 +13,18 @@ def test_a_batch_is_created_in_order(client: TestClient) -> None:
         {"name": "Sieve", "price": 0.1},
         {"title": "Spoon", "description": ""},
     ]
-    answer = client.post("/items/batch", json=batch)
-    assert answer.status_code == 200
-    assert [item["title"] for item in answer.json()] == ["Towel", "Sieve", "Spoon"]
-    assert answer.text == client.get("/items/").text
+    response = client.post("/items/batch", json=batch)
+    assert response.status_code == 200
+    assert [item["title"] for item in response.json()] == ["Towel", "Sieve", "Spoon"]
+    assert response.text == client.get("/items/").text
 
 
 def test_a_batch_has_at_most_1000_items(client: TestClient) -> None:
     items = client.post("/items/batch", json=[{"title": str(n)} for n in range(1000)]).json()
     assert [item["title"] for item in items] == [str(n) for n in range(1000)]
     assert len({item["id"] for item in items}) == 1000
-    answer = client.post("/items/batch", json=[{"title": "Towel"}] * 1001)
-    expect_invalid(answer, ["body"])
+    response = client.post("/items/batch", json=[{"title": "Towel"}] * 1001)
+    expect_invalid(response, ["body"])
     total = client.get("/items/?limit=1", headers={"Prefer": "count=exact"}).headers["X-Total-Count"]
     assert total == "1000"
 
@@ -40,6 +40,6 @@ def test_errors_have_the_index_of_their_item_and_nothing_is_created(empty_client
     batch = [{"title": "Towel"}, {"title": " "}, {"title": "Spoon"}, {"title": "a\0"}]
     expect_invalid(empty_client.post("/items/batch", json=batch), ["body", 1, "title"], ["body", 3, "title"])
     batch = [{"title": "Towel", "owner_id": 1_000_000}, {"title": "Sieve"}, {"title": "Spoon", "owner_id": 1_000_001}]
-    answer = empty_client.post("/items/batch", json=batch)
-    expect_invalid(answer, ["body", 0, "owner_id"], ["body", 2, "owner_id"])
-    assert {error["msg"] for error in answer.json()["errors"]} == {"User not found"}
+    response = empty_client.post("/items/batch", json=batch)
+    expect_invalid(response, ["body", 0, "owner_id"], ["body", 2, "owner_id"])
+    assert {error["msg"] for error in response.json()["errors"]} == {"User not found"}

@@ -79,11 +79,11 @@ def test_unknown_hosts_are_refused(client: TestClient, host: str) -> None:
     before = client.get("/items/").json()
     rebound = {"Host": host, "Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin", "X-Request-ID": "ours"}
     for method, path in (("GET", "/items/"), ("POST", "/items/"), ("GET", "/docs"), ("GET", "/nothing")):
-        answer = client.request(method, path, json=TOWEL, headers=rebound)
-        expect_problem(answer, 421)
-        assert host not in answer.text
-        assert answer.headers["X-Request-ID"] == "ours"
-        assert answer.headers["Cache-Control"] == "no-store"
+        response = client.request(method, path, json=TOWEL, headers=rebound)
+        expect_problem(response, 421)
+        assert host not in response.text
+        assert response.headers["X-Request-ID"] == "ours"
+        assert response.headers["Cache-Control"] == "no-store"
     assert client.get("/items/").json() == before
 
 
@@ -132,9 +132,9 @@ def test_cross_origin_requests_with_unsafe_methods_are_refused(
     client: TestClient, method: str, path: str, headers: dict[str, str]
 ) -> None:
     before = client.get("/items/").json()
-    answer = client.request(method, path, json=TOWEL, headers=headers)
-    expect_problem(answer, 403)
-    assert "evil" not in answer.text
+    response = client.request(method, path, json=TOWEL, headers=headers)
+    expect_problem(response, 403)
+    assert "evil" not in response.text
     assert client.get("/items/").json() == before
 
 
@@ -160,9 +160,9 @@ def test_same_origin_requests_and_clients_other_than_browsers_are_served(
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
 def test_cross_origin_requests_with_safe_methods_are_served(client: TestClient, method: str) -> None:
     headers = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
-    answer = client.request(method, "/items/", headers=headers)
-    assert answer.is_success
-    assert "Access-Control-Allow-Origin" not in answer.headers
+    response = client.request(method, "/items/", headers=headers)
+    assert response.is_success
+    assert "Access-Control-Allow-Origin" not in response.headers
 
 
 def test_an_allowed_origin_can_send_unsafe_requests_and_read_errors() -> None:

@@ -39,10 +39,10 @@ def towel(client: TestClient, rick: dict[str, Any]) -> dict[str, Any]:
 def test_a_patch_changes_the_given_fields_only(
     client: TestClient, towel: dict[str, Any], changes: dict[str, Any]
 ) -> None:
-    answer = client.patch(f"/items/{towel['id']}", json=changes)
-    assert answer.status_code == 200
-    assert answer.json() == towel | changes
-    assert client.get(f"/items/{towel['id']}").text == answer.text
+    response = client.patch(f"/items/{towel['id']}", json=changes)
+    assert response.status_code == 200
+    assert response.json() == towel | changes
+    assert client.get(f"/items/{towel['id']}").text == response.text
 
 
 def test_name_is_an_alias_of_title_in_a_patch(client: TestClient, towel: dict[str, Any]) -> None:
@@ -76,8 +76,8 @@ def test_an_invalid_value_is_refused_before_existence_and_preconditions_are_chec
 
 
 def test_the_new_owner_of_an_item_must_exist(client: TestClient, towel: dict[str, Any]) -> None:
-    answer = client.patch(f"/items/{towel['id']}", json={"title": "Sieve", "owner_id": 1_000_000})
-    assert expect_problem(answer, 404, "user-not-found")["detail"] == "User not found"
+    response = client.patch(f"/items/{towel['id']}", json={"title": "Sieve", "owner_id": 1_000_000})
+    assert expect_problem(response, 404, "user-not-found")["detail"] == "User not found"
     assert client.get(f"/items/{towel['id']}").json() == towel
 
 
@@ -99,8 +99,8 @@ def test_the_new_owner_of_an_item_must_exist(client: TestClient, towel: dict[str
 def test_an_invalid_patch_of_an_item_changes_nothing(
     client: TestClient, towel: dict[str, Any], field: str, value: object
 ) -> None:
-    answer = client.patch(f"/items/{towel['id']}", json={"description": "Small"} | {field: value})
-    expect_invalid(answer, ["body", field])
+    response = client.patch(f"/items/{towel['id']}", json={"description": "Small"} | {field: value})
+    expect_invalid(response, ["body", field])
     assert client.get(f"/items/{towel['id']}").json() == towel
 
 
@@ -112,12 +112,12 @@ def test_the_fields_of_a_user_can_be_changed_one_by_one(
         old = uow.users.get(rick["id"]).hashed_password
     for changes in ({"email": "Rick@example.org"}, {"is_active": False}, {"email": "rick@EXAMPLE.com"}, {}):
         rick |= changes
-        answer = client.patch(path, json=changes)
-        assert answer.json() == rick | {"email": answer.json()["email"], "items": [towel]}
-        assert answer.json()["email"].lower() == rick["email"].lower()
-        assert client.get(path).text == answer.text
-    answer = client.patch(path, json={"password": "another one"})
-    assert "another" not in answer.text
+        response = client.patch(path, json=changes)
+        assert response.json() == rick | {"email": response.json()["email"], "items": [towel]}
+        assert response.json()["email"].lower() == rick["email"].lower()
+        assert client.get(path).text == response.text
+    response = client.patch(path, json={"password": "another one"})
+    assert "another" not in response.text
     with container.unit_of_work() as uow:
         assert uow.users.get(rick["id"]).hashed_password != old
 
@@ -143,8 +143,8 @@ def test_an_invalid_patch_of_a_user_changes_nothing(
 
 def test_a_user_cannot_take_the_address_of_another(client: TestClient, rick: dict[str, Any]) -> None:
     morty = client.post("/users/", json={"email": "morty@example.com", "password": SECRET}).json()
-    answer = client.patch(f"/users/{morty['id']}", json={"email": "RICK@example.com", "is_active": False})
-    assert expect_problem(answer, 400, "email-taken")["detail"] == "Email already registered"
+    response = client.patch(f"/users/{morty['id']}", json={"email": "RICK@example.com", "is_active": False})
+    assert expect_problem(response, 400, "email-taken")["detail"] == "Email already registered"
     assert client.get("/users/").json() == [rick, morty]
 
 
@@ -152,8 +152,8 @@ def test_a_deleted_user_is_gone_with_all_their_items(
     client: TestClient, rick: dict[str, Any], towel: dict[str, Any]
 ) -> None:
     other = client.post("/items/", json={"title": "of nobody"}).json()
-    answer = client.delete(f"/users/{rick['id']}")
-    assert (answer.status_code, answer.json()) == (200, {"ok": True})
+    response = client.delete(f"/users/{rick['id']}")
+    assert (response.status_code, response.json()) == (200, {"ok": True})
     expect_problem(client.get(f"/users/{rick['id']}"), 404, "user-not-found")
     expect_problem(client.get(f"/users/{rick['id']}/items/"), 404, "user-not-found")
     expect_problem(client.get(f"/items/{towel['id']}"), 404, "item-not-found")
@@ -162,8 +162,8 @@ def test_a_deleted_user_is_gone_with_all_their_items(
 
 
 def test_a_deleted_item_is_gone(client: TestClient, rick: dict[str, Any], towel: dict[str, Any]) -> None:
-    answer = client.delete(f"/items/{towel['id']}")
-    assert (answer.status_code, answer.json()) == (200, {"ok": True})
+    response = client.delete(f"/items/{towel['id']}")
+    assert (response.status_code, response.json()) == (200, {"ok": True})
     expect_problem(client.get(f"/items/{towel['id']}"), 404, "item-not-found")
     assert client.get(f"/users/{rick['id']}").json() == rick
 
@@ -172,5 +172,5 @@ def test_a_deleted_item_is_gone(client: TestClient, rick: dict[str, Any], towel:
 def test_changing_or_deleting_a_missing_resource_is_a_404(
     client: TestClient, kind: str, changes: dict[str, object]
 ) -> None:
-    for answer in (client.patch(f"/{kind}s/77", json=changes), client.delete(f"/{kind}s/77")):
-        expect_problem(answer, 404, f"{kind}-not-found")
+    for response in (client.patch(f"/{kind}s/77", json=changes), client.delete(f"/{kind}s/77")):
+        expect_problem(response, 404, f"{kind}-not-found")

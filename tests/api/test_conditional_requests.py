@@ -70,9 +70,9 @@ def test_a_current_representation_is_not_sent_again(
 ) -> None:
     tag = client.get(paths[kind]).headers["ETag"]
     for method in ("GET", "HEAD"):
-        answer = client.request(method, paths[kind], headers={"If-None-Match": given.format(tag=tag)})
-        assert (answer.status_code, answer.content, answer.headers["ETag"]) == (304, b"", tag)
-        assert "Content-Type" not in answer.headers
+        response = client.request(method, paths[kind], headers={"If-None-Match": given.format(tag=tag)})
+        assert (response.status_code, response.content, response.headers["ETag"]) == (304, b"", tag)
+        assert "Content-Type" not in response.headers
 
 
 @every_kind
@@ -104,8 +104,8 @@ def test_a_resource_that_has_changed_is_not_overwritten(client: TestClient, path
     for method, body in (("PATCH", CHANGES[kind]), ("DELETE", None)):
         for stale in (seen, '"x"', "W/{tag}", "nonsense", "", *NO_LISTS):
             given = stale.format(tag=now.headers["ETag"]).encode("latin-1")
-            answer = client.request(method, paths[kind], json=body, headers=[(b"If-Match", given)])
-            expect_problem(answer, 412, "changed-meanwhile")
+            response = client.request(method, paths[kind], json=body, headers=[(b"If-Match", given)])
+            expect_problem(response, 412, "changed-meanwhile")
     assert client.get(paths[kind]).text == now.text
 
 
@@ -124,8 +124,8 @@ def test_a_resource_that_has_not_changed_can_be_changed_and_deleted(
 @every_kind
 def test_a_condition_on_a_missing_resource_is_a_404(client: TestClient, kind: str) -> None:
     for method, body in (("PATCH", CHANGES[kind]), ("DELETE", None)):
-        answer = client.request(method, f"/{kind}/77", json=body, headers={"If-Match": "*", "If-None-Match": "*"})
-        expect_problem(answer, 404, f"{kind[:-1]}-not-found")
+        response = client.request(method, f"/{kind}/77", json=body, headers={"If-Match": "*", "If-None-Match": "*"})
+        expect_problem(response, 404, f"{kind[:-1]}-not-found")
 
 
 @every_kind

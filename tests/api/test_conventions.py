@@ -68,8 +68,8 @@ def statuses(app: FastAPI) -> dict[tuple[str, str], int]:
         for path, methods in client.get("/openapi.json").json()["paths"].items():
             for method in methods if path.startswith(("/users", "/items")) else ():
                 body = BODIES.get(path, {"title": "Sieve"}) if method == "post" else {} if method == "patch" else None
-                answer = client.request(method, path.format(user_id=1, item_id=1), json=body)
-                found[method, path] = answer.status_code
+                response = client.request(method, path.format(user_id=1, item_id=1), json=body)
+                found[method, path] = response.status_code
         return found
 
 
@@ -104,8 +104,8 @@ def test_a_dependency_of_a_router_or_an_endpoint_refuses(app: FastAPI, level: st
         return Response("secret")
 
     app.include_router(router)
-    answer = TestClient(app).get("/mine")
-    assert (answer.status_code, answer.headers["WWW-Authenticate"], answer.json()["detail"]) == (
+    response = TestClient(app).get("/mine")
+    assert (response.status_code, response.headers["WWW-Authenticate"], response.json()["detail"]) == (
         401,
         "Bearer",
         "Sign in first",
@@ -193,8 +193,8 @@ def test_a_response_model_filters(app: FastAPI, router: APIRouter) -> None:
     app.include_router(router)
     client = TestClient(app)
     assert client.get("/mine/").json() == {"name": "Rick"}
-    answer = client.get("/mine/annotated")
-    assert (answer.status_code, answer.json(), answer.headers["X-Own"]) == (202, {"name": "Morty"}, "yes")
+    response = client.get("/mine/annotated")
+    assert (response.status_code, response.json(), response.headers["X-Own"]) == (202, {"name": "Morty"}, "yes")
 
 
 def test_forms_and_files_are_read(app: FastAPI, router: APIRouter) -> None:
@@ -229,9 +229,9 @@ def test_an_http_exception_of_any_status_is_a_problem(app: FastAPI, router: APIR
         raise HTTPException(status, {"why": "structured"} if status == 402 else "Because", {"X-Own": "yes"})
 
     app.include_router(router)
-    answer = TestClient(app).get("/mine/")
-    problem = answer.json()
-    assert (answer.status_code, problem["status"], answer.headers["X-Own"]) == (status, status, "yes")
+    response = TestClient(app).get("/mine/")
+    problem = response.json()
+    assert (response.status_code, problem["status"], response.headers["X-Own"]) == (status, status, "yes")
     assert problem["detail"] == ({"why": "structured"} if status == 402 else "Because")
 
 
@@ -249,9 +249,9 @@ def test_own_exception_handlers_answer(app: FastAPI, router: APIRouter) -> None:
         raise OutOfPortals("none left")
 
     app.include_router(router)
-    answer = TestClient(app).get("/mine/")
-    assert (answer.status_code, answer.json()) == (409, {"own": "none left"})
-    assert answer.headers["X-Request-ID"]
+    response = TestClient(app).get("/mine/")
+    assert (response.status_code, response.json()) == (409, {"own": "none left"})
+    assert response.headers["X-Request-ID"]
 
 
 def test_an_own_handler_for_exception_handles_unexpected_errors(app: FastAPI, router: APIRouter) -> None:
@@ -264,8 +264,8 @@ def test_an_own_handler_for_exception_handles_unexpected_errors(app: FastAPI, ro
         raise OutOfPortals
 
     app.include_router(router)
-    answer = TestClient(app, raise_server_exceptions=False).get("/mine/")
-    assert (answer.status_code, answer.json()) == (500, {"own": "OutOfPortals"})
+    response = TestClient(app, raise_server_exceptions=False).get("/mine/")
+    assert (response.status_code, response.json()) == (500, {"own": "OutOfPortals"})
 
 
 def test_a_test_client_raises_unexpected_errors(app: FastAPI, router: APIRouter) -> None:
@@ -295,8 +295,8 @@ def test_own_middleware_sees_requests_and_responses(app: FastAPI) -> None:
 
     app.add_middleware(Before)
     with TestClient(app) as client:
-        answers = [client.get("/items/"), client.get("/items/7"), client.post("/items/", json={"title": "Towel"})]
-    assert [(answer.status_code, answer.headers["X-Own"]) for answer in answers] == [
+        responses = [client.get("/items/"), client.get("/items/7"), client.post("/items/", json={"title": "Towel"})]
+    assert [(response.status_code, response.headers["X-Own"]) for response in responses] == [
         (200, "before"),
         (404, "before"),
         (200, "before"),
@@ -361,9 +361,9 @@ def test_the_document_of_an_ordinary_router_is_generated(app: FastAPI, router: A
         return "patched"
 
     app.include_router(router)
-    answer = TestClient(app).get("/openapi.json")
-    assert answer.status_code == 200
-    paths = answer.json()["paths"]
+    response = TestClient(app).get("/openapi.json")
+    assert response.status_code == 200
+    paths = response.json()["paths"]
     assert paths["/mine/described"]["get"]["responses"]["404"]["description"] == "Nothing there"
     assert paths["/mine/described"]["get"]["responses"]["default"]["description"] == "Other"
     assert paths["/mine/range"]["get"]["responses"]["4XX"]["content"] == {"text/plain": {}}

@@ -27,9 +27,9 @@ def client() -> Iterator[TestClient]:
 
 def test_by_default_no_origin_is_allowed() -> None:
     with client_of() as client:
-        answers = [client.get("/users/", headers={"Origin": PAGE}), client.options("/users/1", headers=PREFLIGHT)]
-    assert [answer.status_code for answer in answers] == [200, 204]
-    assert [name for answer in answers for name in answer.headers if "access-control" in name] == []
+        responses = [client.get("/users/", headers={"Origin": PAGE}), client.options("/users/1", headers=PREFLIGHT)]
+    assert [response.status_code for response in responses] == [200, 204]
+    assert [name for response in responses for name in response.headers if "access-control" in name] == []
 
 
 def test_an_allowed_origin_can_send_and_read_the_headers_of_the_api(client: TestClient) -> None:
@@ -37,19 +37,19 @@ def test_an_allowed_origin_can_send_and_read_the_headers_of_the_api(client: Test
     assert preflight.status_code == 200
     assert preflight.headers["Access-Control-Allow-Origin"] == PAGE
     assert "PATCH" in preflight.headers["Access-Control-Allow-Methods"]
-    answer = client.post("/items/", json={"title": "Towel"}, headers={"Origin": PAGE})
-    assert answer.headers["Access-Control-Allow-Origin"] == PAGE
-    assert "Origin" in answer.headers["Vary"]
-    shown = answer.headers["Access-Control-Expose-Headers"].split(", ")
+    response = client.post("/items/", json={"title": "Towel"}, headers={"Origin": PAGE})
+    assert response.headers["Access-Control-Allow-Origin"] == PAGE
+    assert "Origin" in response.headers["Vary"]
+    shown = response.headers["Access-Control-Expose-Headers"].split(", ")
     assert {"ETag", "Link", "Location", "Retry-After", "X-Request-ID", "X-Total-Count"} <= set(shown)
-    assert "Access-Control-Allow-Credentials" not in answer.headers
+    assert "Access-Control-Allow-Credentials" not in response.headers
 
 
 def test_an_allowed_origin_can_read_errors(client: TestClient) -> None:
     missing = client.get("/users/1", headers={"Origin": PAGE})
     too_large = client.post("/users/", content=bytes(2**20 + 1), headers={"Origin": PAGE})
-    assert [answer.status_code for answer in (missing, too_large)] == [404, 413]
-    assert [answer.headers["Access-Control-Allow-Origin"] for answer in (missing, too_large)] == [PAGE] * 2
+    assert [response.status_code for response in (missing, too_large)] == [404, 413]
+    assert [response.headers["Access-Control-Allow-Origin"] for response in (missing, too_large)] == [PAGE] * 2
 
 
 def test_an_allowed_origin_can_read_a_500_and_its_request_id() -> None:
@@ -89,8 +89,8 @@ def test_a_refused_preflight_is_a_problem(client: TestClient, other: dict[str, s
 
 
 def test_responses_to_other_origins_have_no_cors_headers(client: TestClient) -> None:
-    answer = client.get("/users/", headers={"Origin": "https://evil.example.com"})
-    assert "Access-Control-Allow-Origin" not in answer.headers
+    response = client.get("/users/", headers={"Origin": "https://evil.example.com"})
+    assert "Access-Control-Allow-Origin" not in response.headers
 
 
 def test_all_origins_can_be_allowed() -> None:

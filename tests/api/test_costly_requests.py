@@ -63,9 +63,9 @@ BODIES = {
 def test_no_body_takes_long(client: TestClient, path: str, body: bytes, status: int) -> None:
     assert len(body) <= BODY_MAX
     started = process_time()
-    answer = client.post(path, content=body, headers={"Content-Type": "application/json"})
+    response = client.post(path, content=body, headers={"Content-Type": "application/json"})
     assert process_time() - started < SECONDS
-    assert answer.status_code == status
+    assert response.status_code == status
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,6 @@ def test_no_body_takes_long(client: TestClient, path: str, body: bytes, status: 
 )
 def test_no_query_takes_long(client: TestClient, query: str) -> None:
     started = process_time()
-    answer = client.get(f"/items/?{query}")
+    response = client.get(f"/items/?{query}")
     assert process_time() - started < SECONDS
-    assert answer.status_code in (200, 422)
+    assert response.status_code in (200, 422)

@@ -28,9 +28,9 @@ def client() -> Iterator[TestClient]:
 
 @pytest.fixture
 def document(client: TestClient) -> dict[str, Any]:
-    answer = client.get("/openapi.json")
-    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
-    document: dict[str, Any] = answer.json()
+    response = client.get("/openapi.json")
+    assert (response.status_code, response.headers["Content-Type"]) == (200, "application/json")
+    document: dict[str, Any] = response.json()
     return document
 
 
@@ -125,8 +125,8 @@ def test_the_pattern_of_a_title_means_the_same_in_every_dialect(document: dict[s
 def test_the_minimum_length_of_a_password_is_the_configured_one(client: TestClient, document: dict[str, Any]) -> None:
     assert document["components"]["schemas"]["UserCreate"]["properties"]["password"]["minLength"] == 12
     assert client.get("/openapi.json").json() == document
-    answer = client.post("/users/", json={"email": "rick@example.com", "password": "x" * 11})
-    expect_invalid(answer, ["body", "password"])
+    response = client.post("/users/", json={"email": "rick@example.com", "password": "x" * 11})
+    expect_invalid(response, ["body", "password"])
     assert client.post("/users/", json={"email": "rick@example.com", "password": "x" * 12}).status_code == 200
 
 
@@ -140,10 +140,10 @@ def test_one_application_does_not_change_the_documentation_of_another(document: 
 @pytest.mark.parametrize("page", ["/docs", "/redoc"])
 def test_pages_load_nothing_from_other_hosts(client: TestClient, page: str, prefix: str) -> None:
     with TestClient(client.app, root_path=prefix) as behind_a_proxy:
-        answer = behind_a_proxy.get(prefix + page)
-        assert answer.status_code == 200
-        assert "//" not in re.sub(r"<!--.*?-->", "", answer.text, flags=re.DOTALL)
-        links = re.findall(r"""(?:src|href|spec-url)="([^"]+)"|\burl: '([^']+)'""", answer.text)
+        response = behind_a_proxy.get(prefix + page)
+        assert response.status_code == 200
+        assert "//" not in re.sub(r"<!--.*?-->", "", response.text, flags=re.DOTALL)
+        links = re.findall(r"""(?:src|href|spec-url)="([^"]+)"|\burl: '([^']+)'""", response.text)
         addresses = [attribute or setting for attribute, setting in links]
         assert f"{prefix}/openapi.json" in addresses
         assert any(address.endswith(".js") for address in addresses)
@@ -157,15 +157,15 @@ def test_pages_load_nothing_from_other_hosts(client: TestClient, page: str, pref
 @pytest.mark.parametrize("prefix", ["", "/belongings"])
 @pytest.mark.parametrize("page", ["/docs", "/redoc"])
 def test_pages_run_only_their_own_scripts_and_cannot_be_framed(client: TestClient, page: str, prefix: str) -> None:
-    answer = TestClient(client.app, root_path=prefix).get(prefix + page)
-    policy = dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; "))
-    inline = re.findall(r"<script>(.*?)</script>", answer.text, re.DOTALL)
+    response = TestClient(client.app, root_path=prefix).get(prefix + page)
+    policy = dict(part.split(" ", 1) for part in response.headers["Content-Security-Policy"].split("; "))
+    inline = re.findall(r"<script>(.*?)</script>", response.text, re.DOTALL)
     hashes = [f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in inline]
     assert len(hashes) == (page == "/docs")
     assert policy["script-src"].split() == ["'self'", *hashes]
     assert (policy["default-src"], policy["connect-src"], policy["base-uri"]) == ("'none'", "'self'", "'none'")
-    assert (policy["frame-ancestors"], answer.headers["X-Frame-Options"]) == ("'none'", "DENY")
-    assert not re.search(r"\son\w+=|javascript:", answer.text)
+    assert (policy["frame-ancestors"], response.headers["X-Frame-Options"]) == ("'none'", "DENY")
+    assert not re.search(r"\son\w+=|javascript:", response.text)
 
 
 def test_a_patch_can_have_the_media_type_of_merge_patches(document: dict[str, Any], client: TestClient) -> None:

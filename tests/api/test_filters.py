@@ -64,10 +64,10 @@ def test_a_list_is_filtered_and_sorted(
     client: TestClient, items: list[dict[str, Any]], query: str, expected: list[int]
 ) -> None:
     query = query.format(owner=items[0]["owner_id"])
-    answer = client.get(f"/items/?{query}", headers={"Prefer": "count=exact"})
-    assert answer.json() == [items[place] for place in expected]
+    response = client.get(f"/items/?{query}", headers={"Prefer": "count=exact"})
+    assert response.json() == [items[place] for place in expected]
     if "skip" not in query:
-        assert answer.headers["X-Total-Count"] == str(len(expected))
+        assert response.headers["X-Total-Count"] == str(len(expected))
 
 
 @pytest.mark.parametrize("sort", ["id", "-id", "title", "-title", "price", "-price"])
@@ -79,10 +79,10 @@ def test_following_next_returns_every_matching_item_once_and_in_order(
     for limit in (1, 2, 4):
         found, url = [], f"/items/?sort={sort}{more}&limit={limit}"
         while url:
-            answer = client.get(url)
-            assert len(answer.json()) <= limit
-            found += answer.json()
-            url = answer.links["next"]["url"] if "next" in answer.links else ""
+            response = client.get(url)
+            assert len(response.json()) <= limit
+            found += response.json()
+            url = response.links["next"]["url"] if "next" in response.links else ""
         assert found == whole
     assert len(whole) > 1
 
@@ -102,9 +102,9 @@ def test_users_can_be_filtered_by_email_and_is_active(client: TestClient) -> Non
         ("is_active=true&email=morty@example.com", []),
         ("is_active=true&skip=1", [users[2]]),
     ):
-        answer = client.get(f"/users/?{query}")
-        assert answer.json() == expected, query
-        assert "X-Total-Count" not in answer.headers
+        response = client.get(f"/users/?{query}")
+        assert response.json() == expected, query
+        assert "X-Total-Count" not in response.headers
     page = client.get("/users/?is_active=true&limit=1")
     assert client.get(page.links["next"]["url"]).json() == [users[2]]
 
@@ -120,9 +120,9 @@ def test_rows_are_counted_if_the_client_prefers_it(
         ("/users/?limit=1", 1),
         (f"/users/{items[0]['owner_id']}/items/?limit=1", 3),
     ):
-        answer = client.get(path, headers={"Prefer": prefer})
-        assert answer.headers["X-Total-Count"] == str(count)
-        assert answer.headers["Preference-Applied"] == "count=exact"
+        response = client.get(path, headers={"Prefer": prefer})
+        assert response.headers["X-Total-Count"] == str(count)
+        assert response.headers["Preference-Applied"] == "count=exact"
 
 
 @pytest.mark.parametrize(
@@ -130,8 +130,8 @@ def test_rows_are_counted_if_the_client_prefers_it(
     ["", "count=planned", "respond-async", "exact", "count=none, count=exact", "count, count=exact", "count=ex act"],
 )
 def test_other_preferences_count_nothing(client: TestClient, items: list[dict[str, Any]], prefer: str) -> None:
-    answer = client.get("/items/", headers={"Prefer": prefer})
-    assert not {"X-Total-Count", "Preference-Applied"} & {name.title() for name in answer.headers}
+    response = client.get("/items/", headers={"Prefer": prefer})
+    assert not {"X-Total-Count", "Preference-Applied"} & {name.title() for name in response.headers}
 
 
 @pytest.mark.parametrize(

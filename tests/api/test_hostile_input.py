@@ -87,17 +87,17 @@ MEMBERS = [
 def test_an_invalid_field_is_named(empty_client: TestClient, path: str, member: str, raw: str) -> None:
     members = (USER if path == "/users/" else ITEM) | {member: raw}
     body = ", ".join(f'"{name}": {value}' for name, value in members.items())
-    answer = empty_client.post(path, content=f"{{{body}}}".encode(), headers={"Content-Type": "application/json"})
-    expect_invalid(answer, ["body", member])
-    assert MARKER not in answer.text
+    response = empty_client.post(path, content=f"{{{body}}}".encode(), headers={"Content-Type": "application/json"})
+    expect_invalid(response, ["body", member])
+    assert MARKER not in response.text
 
 
 @pytest.mark.parametrize("raw", TITLES.values(), ids=TITLES)
 def test_a_title_sent_as_name_is_validated_like_a_title(empty_client: TestClient, raw: str) -> None:
     content = f'{{"name": {raw}}}'.encode()
-    answer = empty_client.post("/items/", content=content, headers={"Content-Type": "application/json"})
-    expect_problem(answer, 422, "invalid-request")
-    assert MARKER not in answer.text
+    response = empty_client.post("/items/", content=content, headers={"Content-Type": "application/json"})
+    expect_problem(response, 422, "invalid-request")
+    assert MARKER not in response.text
 
 
 def test_a_missing_field_is_named(empty_client: TestClient) -> None:
@@ -108,6 +108,6 @@ def test_a_missing_field_is_named(empty_client: TestClient) -> None:
 
 def test_all_errors_are_reported_at_once(empty_client: TestClient) -> None:
     expect_invalid(empty_client.post("/users/", json={"more": MARKER}), ["body", "email"], ["body", "password"])
-    answer = empty_client.post("/items/", json={"title": [MARKER], "price": MARKER, "owner_id": 0})
-    expect_invalid(answer, ["body", "title"], ["body", "price"], ["body", "owner_id"])
-    assert MARKER not in answer.text
+    response = empty_client.post("/items/", json={"title": [MARKER], "price": MARKER, "owner_id": 0})
+    expect_invalid(response, ["body", "title"], ["body", "price"], ["body", "owner_id"])
+    assert MARKER not in response.text

@@ -46,20 +46,20 @@ LISTS = ["/users/", "/items/", "/users/1/items/"]
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_a_body_that_cannot_be_parsed_is_refused(empty_client: TestClient, body: bytes) -> None:
     for path in ("/users/", "/items/", "/users/1/items/"):
-        answer = empty_client.post(path, content=body, headers=JSON)
-        status = answer.status_code
+        response = empty_client.post(path, content=body, headers=JSON)
+        status = response.status_code
         assert status in (400, 422)
-        expect_problem(answer, status, "about:blank" if status == 400 else "invalid-request")
-        assert MARKER not in answer.text
+        expect_problem(response, status, "about:blank" if status == 400 else "invalid-request")
+        assert MARKER not in response.text
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "gzip, identity", "identity, identity", MARKER])
 def test_a_body_with_a_content_encoding_is_refused(empty_client: TestClient, coding: str) -> None:
     for path, body in (("/users/", USER), ("/items/", compress(ITEM)), ("/items/batch", b"")):
-        answer = empty_client.post(path, content=body, headers=JSON | {"Content-Encoding": coding})
-        expect_problem(answer, 415)
-        assert answer.headers["Accept-Encoding"] == "identity"
-        assert MARKER not in answer.text
+        response = empty_client.post(path, content=body, headers=JSON | {"Content-Encoding": coding})
+        expect_problem(response, 415)
+        assert response.headers["Accept-Encoding"] == "identity"
+        assert MARKER not in response.text
 
 
 def test_a_body_with_the_identity_encoding_is_read(empty_client: TestClient) -> None:
@@ -70,33 +70,33 @@ def test_a_body_with_the_identity_encoding_is_read(empty_client: TestClient) -> 
 @pytest.mark.parametrize("headers", [{}, *({"Content-Type": type} for type in TYPES)], ids=["no type", *TYPES])
 def test_a_body_without_a_json_media_type_is_refused(empty_client: TestClient, headers: dict[str, str]) -> None:
     for path, body in (("/users/", USER), ("/items/", ITEM), ("/users/1/items/", ITEM)):
-        answer = empty_client.post(path, content=body, headers=headers)
-        expect_invalid(answer, ["body"])
-        assert answer.json()["errors"][0]["msg"] == "Send JSON, with Content-Type: application/json"
-        assert MARKER not in answer.text
+        response = empty_client.post(path, content=body, headers=headers)
+        expect_invalid(response, ["body"])
+        assert response.json()["errors"][0]["msg"] == "Send JSON, with Content-Type: application/json"
+        assert MARKER not in response.text
 
 
 @pytest.mark.parametrize("id", ["0", "-1", "-0", *NO_WHOLE_NUMBERS, *TOO_GREAT])
 def test_an_id_is_a_64_bit_integer_in_decimal_digits(empty_client: TestClient, id: str) -> None:
     quoted = quote(id, safe="")
     expect_invalid(empty_client.get(f"/items/{quoted}"), ["path", "item_id"])
-    answers = [
+    responses = [
         empty_client.get(f"/users/{quoted}"),
         empty_client.get(f"/users/{quoted}/items/"),
         empty_client.post(f"/users/{quoted}/items/", content=ITEM, headers=JSON),
     ]
-    for answer in answers:
-        expect_invalid(answer, ["path", "user_id"])
-        assert MARKER not in answer.text
+    for response in responses:
+        expect_invalid(response, ["path", "user_id"])
+        assert MARKER not in response.text
 
 
 @pytest.mark.parametrize("value", ["", "-1", *NO_WHOLE_NUMBERS, *TOO_GREAT])
 @pytest.mark.parametrize("name", ["limit", "skip", "offset", "after"])
 def test_paging_parameters_are_64_bit_integers(empty_client: TestClient, name: str, value: str) -> None:
     for path in LISTS:
-        answer = empty_client.get(f"{path}?{name}={quote(value, safe='')}")
-        expect_invalid(answer, ["query", name])
-        assert MARKER not in answer.text
+        response = empty_client.get(f"{path}?{name}={quote(value, safe='')}")
+        expect_invalid(response, ["query", name])
+        assert MARKER not in response.text
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "1000", "1&limit=101"])
@@ -122,9 +122,9 @@ def test_a_body_over_1_mib_is_refused_whole_or_in_pieces(empty_client: TestClien
     for path in ("/users/", "/items/", "/users/1/items/"):
         whole = empty_client.post(path, content=piece * 4 + ITEM, headers=JSON)
         pieces = empty_client.post(path, content=iter([piece, piece, piece, piece, ITEM]), headers=JSON)
-        for answer in (whole, pieces):
-            assert expect_problem(answer, 413)["detail"] == "The body is larger than 1 MiB"
-            assert MARKER not in answer.text
+        for response in (whole, pieces):
+            assert expect_problem(response, 413)["detail"] == "The body is larger than 1 MiB"
+            assert MARKER not in response.text
 
 
 def test_headers_do_not_count_towards_the_1_mib_of_a_body(empty_client: TestClient) -> None:

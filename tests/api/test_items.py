@@ -8,27 +8,27 @@ from tests.api.problems import expect_problem
 
 @pytest.fixture
 def user_id(client: TestClient) -> int:
-    answer = client.post("/users/", json={"email": "rick@example.com", "password": "wubbalubba"})
-    return int(answer.json()["id"])
+    response = client.post("/users/", json={"email": "rick@example.com", "password": "wubbalubba"})
+    return int(response.json()["id"])
 
 
 def test_a_new_item_is_returned_with_all_fields_in_order(client: TestClient, user_id: int) -> None:
     whole = {"title": "Towel", "description": "Big", "price": 42.5}
-    answer = client.post(f"/users/{user_id}/items/", json=whole)
-    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
-    id = answer.json()["id"]
+    response = client.post(f"/users/{user_id}/items/", json=whole)
+    assert (response.status_code, response.headers["Content-Type"]) == (200, "application/json")
+    id = response.json()["id"]
     shown = f'{{"title":"Towel","description":"Big","price":42.5,"id":{id},"owner_id":{user_id}}}'
-    assert answer.text == shown
+    assert response.text == shown
     assert client.get(f"/items/{id}").text == shown
     assert client.get("/items/").text == f"[{shown}]"
     assert client.get(f"/users/{user_id}/items/").text == f"[{shown}]"
 
 
 def test_only_the_title_is_required(client: TestClient) -> None:
-    answer = client.post("/items/", json={"title": "Towel"})
-    assert answer.status_code == 200
-    assert answer.text == (
-        f'{{"title":"Towel","description":null,"price":null,"id":{answer.json()["id"]},"owner_id":null}}'
+    response = client.post("/items/", json={"title": "Towel"})
+    assert response.status_code == 200
+    assert response.text == (
+        f'{{"title":"Towel","description":null,"price":null,"id":{response.json()["id"]},"owner_id":null}}'
     )
 
 
@@ -39,10 +39,10 @@ def test_null_means_the_same_as_a_missing_field(client: TestClient) -> None:
 
 def test_the_location_of_a_new_item_can_be_followed(client: TestClient, user_id: int) -> None:
     for path in ("/items/", f"/users/{user_id}/items/"):
-        answer = client.post(path, json={"title": "Towel"})
-        assert answer.headers["Location"] == f"/items/{answer.json()['id']}"
-        followed = client.get(answer.headers["Location"])
-        assert (followed.status_code, followed.text) == (200, answer.text)
+        response = client.post(path, json={"title": "Towel"})
+        assert response.headers["Location"] == f"/items/{response.json()['id']}"
+        followed = client.get(response.headers["Location"])
+        assert (followed.status_code, followed.text) == (200, response.text)
 
 
 def test_an_item_with_an_owner_can_be_created_by_either_path(client: TestClient, user_id: int) -> None:

@@ -47,21 +47,21 @@ def test_a_large_page_ends_early_and_the_next_one_goes_on(large: TestClient, pat
     seen: list[int] = []
     following: str | None = path
     while following:
-        answer = large.get(following)
-        assert len(answer.content) <= MOST
-        seen += [item["id"] for item in answer.json()]
-        following = answer.links.get("next", {}).get("url")
+        response = large.get(following)
+        assert len(response.content) <= MOST
+        seen += [item["id"] for item in response.json()]
+        following = response.links.get("next", {}).get("url")
     assert len(set(seen)) == len(seen) == (40 if "users" in path else 120)
 
 
 def test_a_page_has_a_user_at_least_however_large_it_gets(large: TestClient) -> None:
     seen, following = [], "/users/"
     while following:
-        answer = large.get(following)
-        (user,) = answer.json()
-        assert (len(answer.content) > MOST, len(user["items"])) == (True, 40)
+        response = large.get(following)
+        (user,) = response.json()
+        assert (len(response.content) > MOST, len(user["items"])) == (True, 40)
         seen.append(user["id"])
-        following = answer.links.get("next", {}).get("url", "")
+        following = response.links.get("next", {}).get("url", "")
     assert seen == [1, 2, 3]
 
 

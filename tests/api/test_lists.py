@@ -37,22 +37,22 @@ def ids(rows: list[dict[str, Any]]) -> list[int]:
 @every_list
 def test_a_list_without_rows_is_empty_and_has_no_next(client: TestClient, container: Container, kind: str) -> None:
     path, _ = fill(container, "items of one user", 0) if kind == "items of one user" else (f"/{kind}/", [])
-    answer = client.get(path)
-    assert (answer.status_code, answer.text) == (200, "[]")
-    assert answer.headers["Content-Type"] == "application/json"
-    assert "Link" not in answer.headers
+    response = client.get(path)
+    assert (response.status_code, response.text) == (200, "[]")
+    assert response.headers["Content-Type"] == "application/json"
+    assert "Link" not in response.headers
 
 
 @every_list
 def test_following_next_returns_every_row_once_and_ends(client: TestClient, container: Container, kind: str) -> None:
     path, expected = fill(container, kind, 7)
     for limit in (1, 3, 6):
-        answer = client.get(path, params={"limit": limit})
-        seen = ids(answer.json())
-        while "next" in answer.links:
-            assert len(answer.json()) == limit
-            answer = client.get(answer.links["next"]["url"])
-            seen += ids(answer.json())
+        response = client.get(path, params={"limit": limit})
+        seen = ids(response.json())
+        while "next" in response.links:
+            assert len(response.json()) == limit
+            response = client.get(response.links["next"]["url"])
+            seen += ids(response.json())
         assert seen == expected
 
 
@@ -108,18 +108,18 @@ def test_after_returns_only_greater_ids_and_combines_with_skip(
 def test_a_page_has_at_most_100_rows(client: TestClient, container: Container, kind: str) -> None:
     path, expected = fill(container, kind, 101)
     for query in ("", "?limit=100"):
-        answer = client.get(path + query)
-        assert ids(answer.json()) == expected[:100]
-        assert ids(client.get(answer.links["next"]["url"]).json()) == expected[100:]
+        response = client.get(path + query)
+        assert ids(response.json()) == expected[:100]
+        assert ids(client.get(response.links["next"]["url"]).json()) == expected[100:]
 
 
 @every_list
 def test_unknown_parameters_are_refused_by_name(client: TestClient, container: Container, kind: str) -> None:
     path, _ = fill(container, kind, 1)
-    answer = client.get(path, params={"limit": 1, "colour": "red"})
-    assert answer.status_code == 422
-    assert [error["loc"] for error in answer.json()["errors"]] == [["query", "colour"]]
-    assert "red" not in answer.text
+    response = client.get(path, params={"limit": 1, "colour": "red"})
+    assert response.status_code == 422
+    assert [error["loc"] for error in response.json()["errors"]] == [["query", "colour"]]
+    assert "red" not in response.text
 
 
 @every_list
@@ -139,9 +139,9 @@ def test_a_row_that_is_added_while_paging_is_on_the_last_page(
 def test_behind_a_proxy_links_keep_its_prefix(container: Container, kind: str) -> None:
     path, expected = fill(container, kind, 2)
     with TestClient(create_app(container), root_path="/belongings") as client:
-        answer = client.get(f"/belongings{path}", params={"limit": 1})
-        assert answer.links["next"]["url"] == f"/belongings{path}?limit=1&after={expected[0]}"
-        assert ids(client.get(answer.links["next"]["url"]).json()) == expected[1:]
+        response = client.get(f"/belongings{path}", params={"limit": 1})
+        assert response.links["next"]["url"] == f"/belongings{path}?limit=1&after={expected[0]}"
+        assert ids(client.get(response.links["next"]["url"]).json()) == expected[1:]
         item = client.post("/belongings/items/", json={"title": "Towel"})
         assert item.headers["Location"] == f"/belongings/items/{item.json()['id']}"
         assert client.get(item.headers["Location"]).json() == item.json()

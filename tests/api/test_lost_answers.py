@@ -19,7 +19,7 @@ from tests.serving import served
 @asynccontextmanager
 async def proxy_dropping_every_third_response(port: int) -> AsyncIterator[int]:
     """The port of a proxy that drops every third response. It takes one request per connection."""
-    answers = count(1)
+    responses = count(1)
 
     async def forward(reader: StreamReader, writer: StreamWriter) -> None:
         upstream, out = await open_connection("127.0.0.1", port)
@@ -27,9 +27,9 @@ async def proxy_dropping_every_third_response(port: int) -> AsyncIterator[int]:
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0] or 0)
             out.write(head + await reader.readexactly(length))
-            answer = await upstream.read(-1)
-            if next(answers) % 3:
-                writer.write(answer)
+            response = await upstream.read(-1)
+            if next(responses) % 3:
+                writer.write(response)
                 await writer.drain()
         for each in (out, writer):
             each.close()
@@ -43,10 +43,10 @@ async def create_item(client: AsyncClient, number: int) -> dict[str, Any]:
     headers = {"Idempotency-Key": f"item-{number}", "Connection": "close"}
     while True:
         with suppress(TransportError):
-            answer = await client.post("/items/", json={"title": f"Thing {number}"}, headers=headers)
-            assert answer.status_code in (200, 409), answer.text
-            if answer.status_code == 200:
-                item: dict[str, Any] = answer.json()
+            response = await client.post("/items/", json={"title": f"Thing {number}"}, headers=headers)
+            assert response.status_code in (200, 409), response.text
+            if response.status_code == 200:
+                item: dict[str, Any] = response.json()
                 return item
 
 
@@ -101,12 +101,12 @@ def check_conditional_changes(container: Container, changes: int) -> None:
             async def work() -> None:
                 for _ in left:
                     seen = await client.get(path)
-                    answer = await client.patch(
+                    response = await client.patch(
                         path,
                         json={"title": str(int(seen.json()["title"]) + 1)},
                         headers={"If-Match": seen.headers["ETag"]},
                     )
-                    statuses[answer.status_code] += 1
+                    statuses[response.status_code] += 1
 
             async with anyio.create_task_group() as group:
                 for _ in range(4):

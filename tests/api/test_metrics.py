@@ -98,14 +98,14 @@ def test_every_metric_has_a_help_text(client: TestClient) -> None:
 
 @pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text"])
 def test_the_format_is_negotiated(client: TestClient, accept: str) -> None:
-    answer = client.get("/metrics", headers={"Accept": accept})
-    assert answer.headers["Content-Type"].startswith(accept)
+    response = client.get("/metrics", headers={"Accept": accept})
+    assert response.headers["Content-Type"].startswith(accept)
 
 
 def test_metrics_can_only_be_read(client: TestClient) -> None:
-    answer = client.post("/metrics")
-    expect_problem(answer, 405)
-    assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
+    response = client.post("/metrics")
+    expect_problem(response, 405)
+    assert response.headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
 def test_metrics_can_be_turned_off() -> None:

@@ -40,16 +40,16 @@ def test_a_wrong_trailing_slash_redirects_to_the_right_path_on_the_same_server(
     client: TestClient, root_path: str, path: str, location: str | None
 ) -> None:
     behind_a_proxy = TestClient(client.app, root_path=root_path, follow_redirects=False)
-    answer = behind_a_proxy.get(root_path + path)
-    assert (answer.status_code == 307) == (location is not None)
-    assert answer.headers.get("Location") == (location and root_path + location)
+    response = behind_a_proxy.get(root_path + path)
+    assert (response.status_code == 307) == (location is not None)
+    assert response.headers.get("Location") == (location and root_path + location)
 
 
 def test_a_redirect_never_leads_to_another_server(client: TestClient) -> None:
     for path in ("//evil.example/users", "//evil.example/users/1/", "//users", "/\\evil.example/"):
-        answer = client.get(f"http://testserver{path}")
-        expect_problem(answer, 404)
-        assert "Location" not in answer.headers
+        response = client.get(f"http://testserver{path}")
+        expect_problem(response, 404)
+        assert "Location" not in response.headers
 
 
 def test_a_redirect_keeps_the_method_and_the_body(client: TestClient) -> None:
@@ -72,9 +72,9 @@ def test_a_redirect_keeps_the_method_and_the_body(client: TestClient) -> None:
     ],
 )
 def test_options_lists_the_methods(client: TestClient, path: str, allowed: str) -> None:
-    answer = client.options(path)
-    assert (answer.status_code, answer.content) == (204, b"")
-    assert answer.headers["Allow"] == allowed
+    response = client.options(path)
+    assert (response.status_code, response.content) == (204, b"")
+    assert response.headers["Allow"] == allowed
 
 
 @pytest.mark.parametrize("root_path", ["", "/belongings"])
@@ -91,7 +91,7 @@ def test_load_balancers_can_request_the_whole_server_or_send_no_host(root_path: 
         async with served(create_app(container_for("memory://")), root_path=root_path) as port:
             return [await send(port, request) for request in requests]
 
-    assert [answer[:13] for answer in anyio.run(send_all)] == list(requests.values())
+    assert [response[:13] for response in anyio.run(send_all)] == list(requests.values())
 
 
 async def send(port: int, request: bytes) -> bytes:

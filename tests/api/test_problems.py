@@ -42,9 +42,9 @@ def test_methods_that_are_not_documented_are_not_allowed(client: TestClient) -> 
     for path, operations in paths.items():
         documented = {method.upper() for method in operations}
         for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "NONSENSE"} - documented:
-            answer = client.request(method, path.format(user_id=1, item_id=1))
-            expect_problem(answer, 405)
-            assert set(answer.headers["Allow"].split(", ")) - {"HEAD", "OPTIONS"} == documented
+            response = client.request(method, path.format(user_id=1, item_id=1))
+            expect_problem(response, 405)
+            assert set(response.headers["Allow"].split(", ")) - {"HEAD", "OPTIONS"} == documented
 
 
 @in_memory
@@ -64,9 +64,9 @@ def test_head_changes_nothing(client: TestClient) -> None:
 @in_memory
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/static-offline-docs/swagger-ui.css"])
 def test_the_documentation_can_only_be_read(client: TestClient, path: str) -> None:
-    answer = client.put(path)
-    expect_problem(answer, 405)
-    assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
+    response = client.put(path)
+    expect_problem(response, 405)
+    assert response.headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
 @pytest.fixture(params=["postgresql", "mariadb"])
@@ -81,11 +81,11 @@ def client_without_database(request: pytest.FixtureRequest) -> Iterator[TestClie
 def test_without_a_database_every_response_is_a_503(
     client_without_database: TestClient, method: str, path: str, body: object
 ) -> None:
-    answer = client_without_database.request(method, path, json=body)
-    problem = expect_problem(answer, 503, "database-unavailable")
+    response = client_without_database.request(method, path, json=body)
+    problem = expect_problem(response, 503, "database-unavailable")
     assert problem["detail"] == "The database is temporarily unavailable"
-    assert int(answer.headers["Retry-After"]) >= 1
-    assert not any(word in answer.text for word in ("s3cret", "127.0.0.1", "refused"))
+    assert int(response.headers["Retry-After"]) >= 1
+    assert not any(word in response.text for word in ("s3cret", "127.0.0.1", "refused"))
 
 
 def test_without_a_database_the_process_is_live_and_validates_requests(client_without_database: TestClient) -> None:
@@ -100,9 +100,9 @@ def test_until_the_database_is_migrated_every_response_is_a_503(databases: Datab
     with TestClient(create_app(container), raise_server_exceptions=False) as client:
         ready = expect_problem(client.get("/health/ready"), 503, "schema-mismatch")
         assert "belongings migrate" in ready["detail"]
-        answers = [client.request(method, path, json=body) for method, path, body in REQUESTS]
-        assert [answer.status_code for answer in answers] == [503] * len(REQUESTS)
-        assert all(int(answer.headers["Retry-After"]) >= 1 for answer in answers)
+        responses = [client.request(method, path, json=body) for method, path, body in REQUESTS]
+        assert [response.status_code for response in responses] == [503] * len(REQUESTS)
+        assert all(int(response.headers["Retry-After"]) >= 1 for response in responses)
         container.store().migrate()
         assert client.get("/health/ready").text == '{"status":"ok"}'
         assert client.post("/items/", json={"title": "Towel"}).status_code == 200
@@ -116,9 +116,9 @@ def test_a_request_that_waits_too_long_for_another_writer_is_a_503(tmp_path: Pat
         item = client.post("/items/", json={"title": "Towel"}).json()
         with container.unit_of_work() as uow:
             uow.items.get(item["id"])
-            answer = client.post("/items/", json={"title": "Sieve"})
-            expect_problem(answer, 503, "database-unavailable")
-            assert int(answer.headers["Retry-After"]) >= 1
+            response = client.post("/items/", json={"title": "Sieve"})
+            expect_problem(response, 503, "database-unavailable")
+            assert int(response.headers["Retry-After"]) >= 1
             assert client.get("/items/").json() == [item]
         assert client.post("/items/", json={"title": "Sieve"}).status_code == 200
 
@@ -133,7 +133,7 @@ class BrokenHasher:
 def test_an_unexpected_error_is_a_500_that_reveals_nothing(container: Container) -> None:
     app = create_app(container)
     with container.hasher.override(BrokenHasher()), TestClient(app, raise_server_exceptions=False) as client:
-        answer = client.post("/users/", json={"email": "rick@example.com", "password": "wubbalubba"})
-        expect_problem(answer, 500)
-        assert not any(word in answer.text for word in ("wubbalubba", "hash", "RuntimeError", "Traceback"))
+        response = client.post("/users/", json={"email": "rick@example.com", "password": "wubbalubba"})
+        expect_problem(response, 500)
+        assert not any(word in response.text for word in ("wubbalubba", "hash", "RuntimeError", "Traceback"))
         assert client.get("/users/").json() == []

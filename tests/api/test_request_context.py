@@ -98,15 +98,15 @@ def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 def test_every_response_has_a_request_id_and_is_not_stored(
     client: TestClient, status: int, method: str, path: str, route: str, sent: Any
 ) -> None:
-    answer = send_request(client, method, path, sent)
-    assert answer.status_code == status
-    assert answer.headers.get_list("X-Request-ID") == ["ours"]
-    assert answer.headers.get_list("X-Content-Type-Options") == ["nosniff"]
+    response = send_request(client, method, path, sent)
+    assert response.status_code == status
+    assert response.headers.get_list("X-Request-ID") == ["ours"]
+    assert response.headers.get_list("X-Content-Type-Options") == ["nosniff"]
     kept = None if route == "/static-offline-docs" else "no-store"
-    assert answer.headers.get("Cache-Control") == kept
+    assert response.headers.get("Cache-Control") == kept
     if status >= 400:
-        assert answer.headers["Content-Type"] == "application/problem+json"
-        assert answer.json()["request_id"] == "ours"
+        assert response.headers["Content-Type"] == "application/problem+json"
+        assert response.json()["request_id"] == "ours"
 
 
 @pytest.mark.parametrize(("status", "method", "path", "route", "sent"), REQUESTS)
@@ -129,16 +129,16 @@ def test_the_log_names_the_route_and_not_the_path(
     "id", ["a", "x" * 128, "0190163d-8694-739b-aea5-966c26f8ad91", "Root=1-67891233-abcdef/7~b:c+d=", "req_1.2"]
 )
 def test_a_valid_request_id_is_used(client: TestClient, id: str) -> None:
-    answer = client.get("/users/99", headers={"X-Request-ID": id})
-    assert answer.headers["X-Request-ID"] == id
-    assert answer.json()["request_id"] == id
+    response = client.get("/users/99", headers={"X-Request-ID": id})
+    assert response.headers["X-Request-ID"] == id
+    assert response.json()["request_id"] == id
 
 
 @pytest.mark.parametrize("id", [b"", b" ", b"x" * 129, b"a b", b"a,b", b'a"b', b"a\\b", b"<", b"\xff", b"a\tb"])
 def test_an_invalid_request_id_is_replaced_and_not_repeated(client: TestClient, id: bytes) -> None:
-    answer = client.get("/users/99", headers=[(b"X-Request-ID", id)])
-    assert GENERATED_ID.fullmatch(answer.headers["X-Request-ID"])
-    assert answer.json()["request_id"] == answer.headers["X-Request-ID"]
+    response = client.get("/users/99", headers=[(b"X-Request-ID", id)])
+    assert GENERATED_ID.fullmatch(response.headers["X-Request-ID"])
+    assert response.json()["request_id"] == response.headers["X-Request-ID"]
 
 
 def test_requests_without_an_id_get_different_ones(client: TestClient) -> None:
@@ -149,8 +149,8 @@ def test_requests_without_an_id_get_different_ones(client: TestClient) -> None:
 
 def test_a_503_has_the_request_id(caplog: pytest.LogCaptureFixture) -> None:
     with TestClient(create_app(container_for(f"postgresql://rick:s3cret@127.0.0.1:{free_port()}/none"))) as client:
-        answer = client.get("/users/1", headers={"X-Request-ID": "ours"})
-    assert expect_problem(answer, 503, "database-unavailable")["request_id"] == "ours"
+        response = client.get("/users/1", headers={"X-Request-ID": "ours"})
+    assert expect_problem(response, 503, "database-unavailable")["request_id"] == "ours"
 
 
 def test_log_records_of_a_use_case_have_the_request_id(app: FastAPI) -> None:

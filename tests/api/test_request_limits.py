@@ -76,8 +76,8 @@ def test_a_request_that_waits_for_its_body_does_not_count() -> None:
                 uow.items.add(Item(title="Sieve"))
                 go_on.set()
                 await settle()
-            answers = [await each for each in slow]
-            assert sorted(each.status_code for each in answers) == [200, 503, 503]
+            responses = [await each for each in slow]
+            assert sorted(each.status_code for each in responses) == [200, 503, 503]
             assert (await client.get("/items/")).status_code == 200
 
     run(main())
@@ -105,9 +105,9 @@ def test_a_body_that_does_not_arrive_in_time_is_a_408() -> None:
     async def main() -> None:
         async with serving(body_wait=0.05) as (client, _):
             never = Event()
-            answer = await slowly(client, never, TOWEL[:5], TOWEL[5:])
-            assert expect_problem(answer, 408)["detail"] == "The request did not arrive in time"
-            assert answer.headers["Connection"] == "close"
+            response = await slowly(client, never, TOWEL[:5], TOWEL[5:])
+            assert expect_problem(response, 408)["detail"] == "The request did not arrive in time"
+            assert response.headers["Connection"] == "close"
             assert (await client.get("/items/")).json() == []
 
     run(main())

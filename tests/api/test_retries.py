@@ -100,12 +100,12 @@ def test_different_keys_are_different_requests(client: TestClient) -> None:
     ],
 )
 def test_a_key_with_and_without_quotes_is_the_same(client: TestClient, bare: str, quoted: str) -> None:
-    answers = [
+    responses = [
         client.post("/items/", json={"title": "Towel"}, headers={"Idempotency-Key": key})
         for key in (bare, quoted, bare)
     ]
-    assert [each.text for each in answers] == [answers[0].text] * 3
-    assert client.get("/items/").json() == [answers[0].json()]
+    assert [each.text for each in responses] == [responses[0].text] * 3
+    assert client.get("/items/").json() == [responses[0].json()]
 
 
 def test_a_key_in_quotes_can_contain_spaces(client: TestClient) -> None:
@@ -144,8 +144,8 @@ _NO_STRINGS = ['"', '""', '"a', '"a"b', '"a";b=1', '"a", "b"', '"a\tb"', r'"a\"'
     "key", ["", "x" * 256, "a b", "\t", "\u00e9".encode("latin-1"), b"\x7f", b'"\xe9"', *_NO_STRINGS]
 )
 def test_an_invalid_key_is_refused(empty_client: TestClient, key: Any) -> None:
-    answer = empty_client.post("/items/", json={"title": "Towel"}, headers=[("Idempotency-Key", key)])
-    expect_invalid(answer, ["header", "Idempotency-Key"])
+    response = empty_client.post("/items/", json={"title": "Towel"}, headers=[("Idempotency-Key", key)])
+    expect_invalid(response, ["header", "Idempotency-Key"])
 
 
 def test_a_request_has_one_key(empty_client: TestClient) -> None:
@@ -158,14 +158,14 @@ def test_a_request_has_one_key(empty_client: TestClient) -> None:
 @pytest.mark.parametrize(("path", "body"), [(path, body) for path, body, _ in POSTS if "{" not in path])
 def test_of_16_simultaneous_requests_with_one_key_one_takes_effect(container: Container, path: str, body: Any) -> None:
     app = create_app(container)
-    (answers,) = all_at_once(app, [("POST", path, body)] * 16, headers=KEY)
-    statuses = Counter(answer.status_code for answer in answers)
+    (responses,) = all_at_once(app, [("POST", path, body)] * 16, headers=KEY)
+    statuses = Counter(response.status_code for response in responses)
     assert statuses.keys() <= {200, 409}
-    assert len({answer.text for answer in answers if answer.status_code == 200}) == 1
-    for answer in answers:
-        if answer.status_code == 409:
-            expect_problem(answer, 409, "idempotency-key-in-use")
-            assert answer.headers["Retry-After"] == "1"
+    assert len({response.text for response in responses if response.status_code == 200}) == 1
+    for response in responses:
+        if response.status_code == 409:
+            expect_problem(response, 409, "idempotency-key-in-use")
+            assert response.headers["Retry-After"] == "1"
     with TestClient(app) as client:
         kept = len(client.get("/users/").json()) + len(client.get("/items/").json())
     assert kept == (len(body) if path == "/items/batch" else 1)

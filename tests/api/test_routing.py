@@ -292,11 +292,11 @@ OTHERS += ["class", "bearer", "scopes", "response", "background", "anew", "again
     ],
 )
 def test_responses_are_the_same_as_fastapis(method: str, path: str, headers: dict[str, str], body: bytes) -> None:
-    answers: list[Any] = []
+    responses: list[Any] = []
     for client in CLIENTS:
-        answer = client.request(method, path, headers=headers, content=body, follow_redirects=False)
-        answers.append([answer.status_code, answer.content, dict(answer.headers)])
-    assert answers[1:] == [answers[0], answers[0]]
+        response = client.request(method, path, headers=headers, content=body, follow_redirects=False)
+        responses.append([response.status_code, response.content, dict(response.headers)])
+    assert responses[1:] == [responses[0], responses[0]]
 
 
 def test_only_supported_routes_are_planned() -> None:

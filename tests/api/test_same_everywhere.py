@@ -69,29 +69,29 @@ def requests(random: Random) -> Iterator[tuple[str, str, str | None]]:
         )
 
 
-def answers(url: str) -> list[tuple[Any, ...]]:
+def responses(url: str) -> list[tuple[Any, ...]]:
     """The responses of a service on this database."""
     received = []
     with TestClient(create_app(container_for(url))) as client:
         for method, path, body in requests(Random(20)):
             content = None if body is None else body.encode()
-            answer = client.request(method, path, content=content, headers=SENT)
-            kept = [answer.headers.get(name) for name in HEADERS]
-            received.append((method, path, body, answer.status_code, kept, answer.content))
+            response = client.request(method, path, content=content, headers=SENT)
+            kept = [response.headers.get(name) for name in HEADERS]
+            received.append((method, path, body, response.status_code, kept, response.content))
     return received
 
 
 def test_every_store_gives_the_same_responses(databases: Databases) -> None:
-    expected = answers("memory://")
+    expected = responses("memory://")
     for kind in ALL[1:]:
         url = databases.empty(kind)
         migrate(parse_url(url))
-        for number, (one, other) in enumerate(zip(expected, answers(url), strict=True)):
+        for number, (one, other) in enumerate(zip(expected, responses(url), strict=True)):
             assert (kind, number, other) == (kind, number, one)
 
 
 def test_the_requests_cover_all_operations_and_outcomes() -> None:
-    statuses = [status for _, _, _, status, _, _ in answers("memory://")]
+    statuses = [status for _, _, _, status, _, _ in responses("memory://")]
     assert {200, 400, 404, 405, 422} <= set(statuses)
     assert statuses.count(200) > REQUESTS / 4
     assert max(statuses) < 500

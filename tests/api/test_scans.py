@@ -147,11 +147,11 @@ def test_many_searches_do_not_block_other_requests(container: Container, monkeyp
     settings = container.settings().model_copy(update={"requests": 50, "pool_wait": 0.5})
 
     async def main() -> list[Response]:
-        answers: list[Response] = []
+        responses: list[Response] = []
 
         async def search(client: AsyncClient, n: int) -> None:
             headers = {"Prefer": "count=exact"} if n % 2 else {}
-            answers.append(await client.get("/items/" if n % 2 else "/items/?q=towel", headers=headers))
+            responses.append(await client.get("/items/" if n % 2 else "/items/?q=towel", headers=headers))
 
         app = create_app(container)
         async with (
@@ -162,18 +162,18 @@ def test_many_searches_do_not_block_other_requests(container: Container, monkeyp
             async with create_task_group() as group:
                 for n in range(60):
                     group.start_soon(search, client, n)
-                while len(answers) < 59:  # all but the one that runs
+                while len(responses) < 59:  # all but the one that runs
                     assert (await client.get(f"/items/{made['id']}")).json() == made
                     assert (await client.get("/items/")).json() == [made]
                     assert (await client.get("/health/ready")).status_code == 200
                 go_on.set()
             assert (await client.get("/items/?q=towel")).json() == [made]
-        return answers
+        return responses
 
     with container.settings.override(settings):
         *refused, done = run(main)
     assert searching.is_set()
     assert done.status_code == 200
-    for answer in refused:
-        expect_problem(answer, 503, "database-unavailable")
-        assert answer.headers["Retry-After"] == "1"
+    for response in refused:
+        expect_problem(response, 503, "database-unavailable")
+        assert response.headers["Retry-After"] == "1"

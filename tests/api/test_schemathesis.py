@@ -116,8 +116,8 @@ def failures(event: events.ScenarioFinished) -> Iterator[str]:
             if check.failure_info is not None:
                 failure = check.failure_info
                 response = event.recorder.interactions[case].response
-                answer = f"{response.status_code} {response.text[:500]}" if response else "nothing"
-                yield f"{check.name}: {failure.failure.message}\n{failure.code_sample}\n{answer}\n"
+                text = f"{response.status_code} {response.text[:500]}" if response else "nothing"
+                yield f"{check.name}: {failure.failure.message}\n{failure.code_sample}\n{text}\n"
 
 
 GONE = {"GET": {404}, "DELETE": {404}, "PATCH": {400, 404, 422}}
@@ -127,7 +127,7 @@ GONE = {"GET": {404}, "DELETE": {404}, "PATCH": {400, 404, 422}}
 def follow_links(databases: Databases, kind: str, *, lives: int) -> Counter[str]:
     """Follow links from response to response in so many new applications; return the number of requests.
 
-    :raises FailureGroup: an answer violates what is published, or something was there after it had been removed.
+    :raises FailureGroup: a response does not conform, or a resource exists after it was deleted.
     """
     requests: Counter[str] = Counter()
     schema = document(create_app(databases.migrated(kind)), links=True)

@@ -33,21 +33,21 @@ def sign_up(client: TestClient, **more: Any) -> Response:
 
 def test_there_is_no_limit_by_default() -> None:
     with serving() as client:
-        answers = [sign_up(client) for _ in range(20)]
-    assert [each.status_code for each in answers] == [200] * 20
-    assert not any("RateLimit" in each.headers or "RateLimit-Policy" in each.headers for each in answers)
+        responses = [sign_up(client) for _ in range(20)]
+    assert [each.status_code for each in responses] == [200] * 20
+    assert not any("RateLimit" in each.headers or "RateLimit-Policy" in each.headers for each in responses)
 
 
 def test_responses_have_the_remaining_quota_and_sign_ups_over_the_limit_are_refused() -> None:
     with serving(sign_up_limit="3/hour") as client:
         taken = {"email": "rick@example.com"}
-        answers = [sign_up(client, **taken), sign_up(client, **taken), sign_up(client)]
+        responses = [sign_up(client, **taken), sign_up(client, **taken), sign_up(client)]
         refused = sign_up(client)
         assert len(client.get("/users/").json()) == 2
-    assert [each.status_code for each in answers] == [200, 400, 200]
-    for left, answer in zip((2, 1, 0, 0), [*answers, refused], strict=True):
-        assert answer.headers["RateLimit-Policy"] == '"sign-ups";q=3;w=3600'
-        name, remaining, seconds = answer.headers["RateLimit"].split(";")
+    assert [each.status_code for each in responses] == [200, 400, 200]
+    for left, response in zip((2, 1, 0, 0), [*responses, refused], strict=True):
+        assert response.headers["RateLimit-Policy"] == '"sign-ups";q=3;w=3600'
+        name, remaining, seconds = response.headers["RateLimit"].split(";")
         assert (name, remaining, seconds[:2]) == ('"sign-ups"', f"r={left}", "t=")
         assert 3500 < int(seconds[2:]) <= 3600
     assert expect_problem(refused, 429)["detail"] == "Too many sign-ups or password changes from your address"
@@ -58,21 +58,21 @@ def test_password_changes_count_like_sign_ups() -> None:
     with serving(sign_up_limit="3/hour") as client:
         assert sign_up(client).headers["RateLimit"].startswith('"sign-ups";r=2;')
         new = {"password": "battery staple"}
-        answers = [client.patch("/users/1", json=new), client.patch("/users/2", json=new)]
+        responses = [client.patch("/users/1", json=new), client.patch("/users/2", json=new)]
         refused = [client.patch("/users/1", json=new | {"is_active": False}), sign_up(client)]
         assert client.patch("/users/1", json={"is_active": True}).status_code == 200
-    assert [each.status_code for each in answers] == [200, 404]
-    assert [each.headers["RateLimit"].partition(";t=")[0] for each in answers] == ['"sign-ups";r=1', '"sign-ups";r=0']
-    for answer in refused:
-        expect_problem(answer, 429)
-        assert answer.headers["Retry-After"] == answer.headers["RateLimit"].partition("t=")[2]
+    assert [each.status_code for each in responses] == [200, 404]
+    assert [each.headers["RateLimit"].partition(";t=")[0] for each in responses] == ['"sign-ups";r=1', '"sign-ups";r=0']
+    for response in refused:
+        expect_problem(response, 429)
+        assert response.headers["Retry-After"] == response.headers["RateLimit"].partition("t=")[2]
 
 
 def test_invalid_requests_are_not_counted() -> None:
     with serving(sign_up_limit="1/hour") as client:
         for _ in range(3):
-            answer = sign_up(client, email="nonsense")
-            assert (answer.status_code, "RateLimit" in answer.headers) == (422, False)
+            response = sign_up(client, email="nonsense")
+            assert (response.status_code, "RateLimit" in response.headers) == (422, False)
         assert sign_up(client).status_code == 200
 
 
@@ -115,9 +115,9 @@ def test_which_addresses_are_one_client(one: str, other: str, same: bool) -> Non
 def test_sign_ups_work_while_redis_is_unavailable() -> None:
     with serving(sign_up_limit="1/hour", redis_url="redis://127.0.0.1:1/0") as client:
         for _ in range(3):
-            answer = sign_up(client)
-            assert answer.status_code == 200
-            assert "RateLimit" not in answer.headers
+            response = sign_up(client)
+            assert response.status_code == 200
+            assert "RateLimit" not in response.headers
 
 
 def test_redis_counts_for_all_processes() -> None:

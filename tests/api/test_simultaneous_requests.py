@@ -26,15 +26,15 @@ def all_at_once(app: FastAPI, *rounds: list[Request], headers: dict[str, str] | 
 
 
 async def at_once(client: AsyncClient, requests: list[Request]) -> list[Response]:
-    answers: dict[int, Response] = {}
+    responses: dict[int, Response] = {}
 
     async def send(number: int, method: str, path: str, body: object) -> None:
-        answers[number] = await client.request(method, path, json=body)
+        responses[number] = await client.request(method, path, json=body)
 
     async with anyio.create_task_group() as group:
         for number, request in enumerate(requests):
             group.start_soon(send, number, *request)
-    return [answers[number] for number in range(len(requests))]
+    return [responses[number] for number in range(len(requests))]
 
 
 def sign_up(email: str) -> Request:
@@ -43,24 +43,24 @@ def sign_up(email: str) -> Request:
 
 def test_sign_ups_with_different_addresses_all_succeed(container: Container) -> None:
     addresses = [f"rick{n}@example.com" for n in range(16)]
-    (answers,) = all_at_once(create_app(container), [sign_up(address) for address in addresses])
-    assert [answer.status_code for answer in answers] == [200] * 16
-    assert [answer.json()["email"] for answer in answers] == addresses
-    assert len({answer.json()["id"] for answer in answers}) == 16
+    (responses,) = all_at_once(create_app(container), [sign_up(address) for address in addresses])
+    assert [response.status_code for response in responses] == [200] * 16
+    assert [response.json()["email"] for response in responses] == addresses
+    assert len({response.json()["id"] for response in responses}) == 16
 
 
 def test_of_32_sign_ups_with_one_address_one_succeeds(container: Container) -> None:
     others = [sign_up(f"morty{n}@example.com") for n in range(8)]  # so that all connections are open
     rounds = [[sign_up(f"rick{n}@example.com")] * 32 for n in range(5)]
     _, *answered, (everybody,) = all_at_once(create_app(container), others, *rounds, [("GET", "/users/", None)])
-    for answers in answered:
-        assert Counter(answer.status_code for answer in answers) == {200: 1, 400: 31}
-        for answer in answers:
-            if answer.status_code == 400:
-                problem = expect_problem(answer, 400, "email-taken")
+    for responses in answered:
+        assert Counter(response.status_code for response in responses) == {200: 1, 400: 31}
+        for response in responses:
+            if response.status_code == 400:
+                problem = expect_problem(response, 400, "email-taken")
                 assert problem["detail"] == "Email already registered"
             else:
-                assert answer.json() in everybody.json()
+                assert response.json() in everybody.json()
     assert len(everybody.json()) == 8 + 5
 
 
@@ -68,9 +68,9 @@ def test_readers_and_writers_all_get_responses(container: Container) -> None:
     requests: list[Request] = []
     for n in range(16):
         requests += [("POST", "/items/", {"title": str(n)}), ("GET", "/items/", None), ("GET", "/users/", None)]
-    (answers,) = all_at_once(create_app(container), requests)
-    assert [answer.status_code for answer in answers] == [200] * 48
-    kept = sorted((answer.json() for answer in answers[::3]), key=lambda item: int(item["id"]))
+    (responses,) = all_at_once(create_app(container), requests)
+    assert [response.status_code for response in responses] == [200] * 48
+    kept = sorted((response.json() for response in responses[::3]), key=lambda item: int(item["id"]))
     assert {item["title"] for item in kept} == {str(n) for n in range(16)}
-    for answer in answers[1::3]:
-        assert answer.json() == [item for item in kept if item in answer.json()]
+    for response in responses[1::3]:
+        assert response.json() == [item for item in kept if item in response.json()]

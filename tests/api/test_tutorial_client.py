@@ -42,14 +42,14 @@ def test_it_passes_the_tests_that_fastapi_has_for_the_tutorial(client: TestClien
 
 @pytest.mark.parametrize("password", ["s", "secret", "p" * 128])
 def test_it_can_choose_a_short_password(client: TestClient, password: str) -> None:
-    answer = client.post("/users/", json=RICK | {"password": password})
-    assert answer.status_code == 200, answer.text
+    response = client.post("/users/", json=RICK | {"password": password})
+    assert response.status_code == 200, response.text
 
 
 def test_it_signs_a_user_up_and_reads_them_back(client: TestClient) -> None:
-    answer = client.post("/users/", json=RICK)
-    assert answer.status_code == 200, answer.text
-    user = answer.json()
+    response = client.post("/users/", json=RICK)
+    assert response.status_code == 200, response.text
+    user = response.json()
     assert user["email"] == "rick@example.com"
     assert (user["is_active"], user["items"]) == (True, [])
     assert "password" not in user
@@ -58,22 +58,22 @@ def test_it_signs_a_user_up_and_reads_them_back(client: TestClient) -> None:
 
 def test_it_gets_an_error_for_an_address_that_is_taken(client: TestClient) -> None:
     client.post("/users/", json=RICK)
-    answer = client.post("/users/", json=RICK)
-    assert answer.status_code == 400, answer.text
-    assert answer.json()["detail"] == "Email already registered"
+    response = client.post("/users/", json=RICK)
+    assert response.status_code == 400, response.text
+    assert response.json()["detail"] == "Email already registered"
 
 
 def test_it_gets_a_404_for_an_unknown_user(client: TestClient) -> None:
-    answer = client.get("/users/123456")
-    assert answer.status_code == 404, answer.text
-    assert answer.json()["detail"] == "User not found"
+    response = client.get("/users/123456")
+    assert response.status_code == 404, response.text
+    assert response.json()["detail"] == "User not found"
 
 
 def test_it_creates_an_item_for_a_user_and_finds_it_in_every_list(client: TestClient) -> None:
     user_id = client.post("/users/", json=RICK).json()["id"]
-    answer = client.post(f"/users/{user_id}/items/", json={"title": "Portal gun", "description": "Slightly used"})
-    assert answer.status_code == 200, answer.text
-    item = answer.json()
+    response = client.post(f"/users/{user_id}/items/", json={"title": "Portal gun", "description": "Slightly used"})
+    assert response.status_code == 200, response.text
+    item = response.json()
     assert (item["title"], item["description"], item["owner_id"]) == ("Portal gun", "Slightly used", user_id)
     assert "id" in item
     assert client.get("/items/").json() == [item]
@@ -102,14 +102,14 @@ def test_it_pages_with_offset_as_later_tutorials_do(client: TestClient) -> None:
 
 
 def test_it_creates_an_item_without_an_owner_by_name_and_price(client: TestClient) -> None:
-    answer = client.post("/items/", json={"name": "Towel", "description": "Big", "price": 35.4})
-    assert answer.status_code == 200, answer.text
-    item = answer.json()
+    response = client.post("/items/", json={"name": "Towel", "description": "Big", "price": 35.4})
+    assert response.status_code == 200, response.text
+    item = response.json()
     assert (item["title"], item["description"], item["price"]) == ("Towel", "Big", 35.4)
     assert client.get(f"/items/{item['id']}").json() == item
 
 
 def test_it_gets_a_404_for_an_unknown_item(client: TestClient) -> None:
-    answer = client.get("/items/123456")
-    assert answer.status_code == 404, answer.text
-    assert answer.json()["detail"] == "Item not found"
+    response = client.get("/items/123456")
+    assert response.status_code == 404, response.text
+    assert response.json()["detail"] == "Item not found"

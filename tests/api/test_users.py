@@ -15,18 +15,18 @@ RICK = {"email": "rick@example.com", "password": SECRET}
 
 
 def test_a_new_user_is_returned_with_all_fields_in_order(client: TestClient) -> None:
-    answer = client.post("/users/", json=RICK)
-    assert answer.status_code == 200
-    assert answer.headers["Content-Type"] == "application/json"
-    id = answer.json()["id"]
-    assert answer.text == f'{{"email":"rick@example.com","id":{id},"is_active":true,"items":[]}}'
+    response = client.post("/users/", json=RICK)
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == "application/json"
+    id = response.json()["id"]
+    assert response.text == f'{{"email":"rick@example.com","id":{id},"is_active":true,"items":[]}}'
 
 
 def test_the_location_of_a_new_user_can_be_followed(client: TestClient) -> None:
-    answer = client.post("/users/", json=RICK)
-    assert answer.headers["Location"] == f"/users/{answer.json()['id']}"
-    followed = client.get(answer.headers["Location"])
-    assert (followed.status_code, followed.text) == (200, answer.text)
+    response = client.post("/users/", json=RICK)
+    assert response.headers["Location"] == f"/users/{response.json()['id']}"
+    followed = client.get(response.headers["Location"])
+    assert (followed.status_code, followed.text) == (200, response.text)
 
 
 @pytest.mark.parametrize("email", ["rick@example.com", "Rick@Example.COM", "RICK@EXAMPLE.COM", "rick@EXAMPLE.com"])
@@ -71,14 +71,14 @@ def test_a_user_embeds_their_first_100_items_and_the_list_has_the_rest(
 
 @pytest.mark.parametrize("user_id", [1_000_000, 2**31, 2**63 - 1])
 def test_a_user_who_does_not_exist_is_not_found(client: TestClient, user_id: int) -> None:
-    answers = [
+    responses = [
         client.get(f"/users/{user_id}"),
         client.get(f"/users/{user_id}/items/"),
         client.post(f"/users/{user_id}/items/", json={"title": "Towel"}),
         client.post("/items/", json={"title": "Towel", "owner_id": user_id}),
     ]
-    for answer in answers:
-        assert expect_problem(answer, 404, "user-not-found")["detail"] == "User not found"
+    for response in responses:
+        assert expect_problem(response, 404, "user-not-found")["detail"] == "User not found"
     assert client.get("/items/").json() == []
 
 
@@ -87,7 +87,7 @@ def test_no_response_or_log_line_contains_a_password_or_its_hash(
 ) -> None:
     caplog.set_level(logging.INFO)
     signed_up = client.post("/users/", json=RICK)
-    answers = [
+    responses = [
         signed_up,
         client.post("/users/", json=RICK),
         client.post("/users/", json=RICK | {"email": "no address"}),
@@ -99,6 +99,6 @@ def test_no_response_or_log_line_contains_a_password_or_its_hash(
         client.get("/users/"),
         client.get(signed_up.headers["Location"]),
     ]
-    output = "\n".join([caplog.text, *(f"{answer.text} {dict(answer.headers)}" for answer in answers)])
+    output = "\n".join([caplog.text, *(f"{response.text} {dict(response.headers)}" for response in responses)])
     assert SECRET not in output
     assert "hash" not in output

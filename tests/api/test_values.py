@@ -55,9 +55,9 @@ def test_a_description_is_returned_unchanged(module_client: TestClient, text: st
 @pytest.mark.parametrize(("sent", "shown"), PRICES.items())
 def test_a_price_is_an_exact_json_number(module_client: TestClient, sent: str, shown: str) -> None:
     content = f'{{"title": "Towel", "price": {sent}}}'
-    answer = module_client.post("/items/", content=content, headers={"Content-Type": "application/json"})
-    assert answer.status_code == 200, answer.text
-    for item in (answer, module_client.get(answer.headers["Location"])):
+    response = module_client.post("/items/", content=content, headers={"Content-Type": "application/json"})
+    assert response.status_code == 200, response.text
+    for item in (response, module_client.get(response.headers["Location"])):
         assert f'"price":{shown},' in item.text
         assert item.json(parse_float=Decimal)["price"] == Decimal(sent)
 
@@ -71,5 +71,5 @@ def test_an_address_is_returned_unchanged(module_client: TestClient, email: str)
 
 def test_a_password_has_8_to_128_characters_of_any_kind(module_client: TestClient) -> None:
     for number, password in enumerate(PASSWORDS):
-        answer = module_client.post("/users/", json={"email": f"rick{number}@example.com", "password": password})
-        assert answer.status_code == 200, answer.text
+        response = module_client.post("/users/", json={"email": f"rick{number}@example.com", "password": password})
+        assert response.status_code == 200, response.text

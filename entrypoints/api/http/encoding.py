@@ -1,7 +1,7 @@
-"""JSON of what may be large, encoded in steps between which other threads run.
+"""JSON encoding of large responses in steps, so that other threads can run in between.
 
-orjson holds the GIL until it is done, which is 10 ms for 6 MB. With four threads that encode as much, each step of the
-event loop waited for all of them.
+orjson holds the GIL until it is done, which takes 10 ms for 6 MB. While four threads encoded that much, each step of
+the event loop waited for all of them.
 """
 
 from collections.abc import Sequence
@@ -14,21 +14,21 @@ from entrypoints.api.http.unsent import check_room
 from service_layer.read_models import ItemView, Page, UserView
 
 _LARGE = 256 * 1024
-"""Characters of descriptions that are not encoded in one step."""
+"""The most characters of descriptions that are encoded in one step."""
 
 _FEW_ITEMS = 10
-"""Items that are encoded in one step, however long their descriptions are."""
+"""The number of items that are encoded in one step whatever the length of their descriptions."""
 
 _FEW_USERS = 10
-"""Users with few items that are encoded in one step."""
+"""The number of users with few items that are encoded in one step."""
 
 Views = Page[UserView] | Page[ItemView]
 
 
 def encode(view: UserView | ItemView) -> bytes:
-    """One resource as JSON.
+    """Encode one resource.
 
-    :raises TooManyUnsent: it is large, and there is no room for it.
+    :raises TooManyUnsent: it is large, and there is no room for the response.
     """
     items = cast(Sequence[ItemView], view.get("items", ()))
     if not _are_large(items):
@@ -44,9 +44,9 @@ def encode(view: UserView | ItemView) -> bytes:
 
 
 def encode_page(page: Views, max_bytes: int) -> tuple[Views, bytes]:
-    """As many rows of a page as fit into ``max_bytes`` of JSON, but at least the first one, and that JSON.
+    """Encode as many rows as fit into ``max_bytes``, but at least one; return the shortened page and its JSON.
 
-    :raises TooManyUnsent: it is large, and there is no room for it.
+    :raises TooManyUnsent: it is large, and there is no room for the response.
     """
     rows: Sequence[Any] = page.rows
     are_users = rows and "items" in rows[0]

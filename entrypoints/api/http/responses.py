@@ -1,4 +1,4 @@
-"""Responses, encoded in the thread of the use case: FastAPI would validate them again, on the event loop."""
+"""Responses. They are encoded in the thread of the use case; FastAPI would validate them again on the event loop."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,18 +13,18 @@ from entrypoints.api.queries import PageQuery, query_parameters
 from service_layer.read_models import ItemView, Page, UserView
 
 _JSON = "application/json"
-_POSITION = ("limit", "skip", "offset", "after", "cursor")
+_PAGE_PARAMETERS = ("limit", "skip", "offset", "after", "cursor")
 
 
 def json_response(content: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Response:
-    """A response to what has no address of its own."""
+    """A JSON response without an ``ETag``."""
     return Response(dumps(content), media_type=_JSON)
 
 
 def item_response(view: UserView | ItemView, conditions: Conditions | None = None) -> Response:
-    """One resource with its ``ETag``; 304 without it where the client has it already.
+    """One resource with its ``ETag``, or a 304 if the client already has it.
 
-    :raises StaleVersion: ``If-Match`` does not hold.
+    :raises StaleVersion: ``If-Match`` does not match.
     """
     body = encode(view)
     tag = entity_tag(body)
@@ -34,21 +34,21 @@ def item_response(view: UserView | ItemView, conditions: Conditions | None = Non
 
 
 def created_response(view: UserView | ItemView, path: str, request: Request) -> Response:
-    """A new resource, and in ``Location`` where it can be read (RFC 9110 §10.2.2)."""
+    """A new resource with its ``Location`` (RFC 9110 §10.2.2)."""
     response = item_response(view)
     response.headers["Location"] = f"{request.scope.get('root_path', '')}{path}{view['id']}"
     return response
 
 
 def page_response(page: Page[UserView] | Page[ItemView], query: PageQuery, request: Request) -> Response:
-    """A JSON list; in ``Link`` the next page if there is one (RFC 8288), and the number of all rows if it was counted
-    (RFC 7240 §3). It ends early, with a ``Link``, if it would be larger than ``BELONGINGS_PAGE_BYTES``."""
+    """A page of a list, with a ``Link`` to the next one if there is one (RFC 8288), and ``X-Total-Count`` if rows were
+    counted. The page ends early if it would be larger than ``BELONGINGS_PAGE_BYTES``."""
     page, body = encode_page(page, request.app.state.container.settings().page_bytes)
     headers = {}
     if page.more:
-        others = [each for each in query_parameters(request) if each[0] not in _POSITION]
-        kept = "&" + urlencode(others) if others else ""
-        next_page = f"limit={query.limit}&{query.following(page.rows[-1])}{kept}"
+        others = [each for each in query_parameters(request) if each[0] not in _PAGE_PARAMETERS]
+        rest = "&" + urlencode(others) if others else ""
+        next_page = f"limit={query.limit}&{query.following(page.rows[-1])}{rest}"
         headers["Link"] = f'<{request.scope["path"]}?{next_page}>; rel="next"'
     if page.total is not None:
         headers |= {"X-Total-Count": str(page.total), "Preference-Applied": "count=exact"}

@@ -1,4 +1,4 @@
-"""The bytes of large responses that clients have not received yet, and what happens when they are too many."""
+"""A limit on the bytes of large responses that clients have not received yet."""
 
 from contextvars import ContextVar
 from typing import Annotated
@@ -8,10 +8,10 @@ from fastapi import Depends, HTTPException, Request
 from entrypoints.api.http.problems import RETRY_AFTER
 
 PIECE = 64 * 1024
-"""Bytes handed to a connection at once. Smaller responses are not counted."""
+"""Bytes that are handed to a connection at once. Smaller responses are not counted."""
 
 LIMIT = 32 * 1024 * 1024
-"""Bytes of all large responses together that are being sent."""
+"""The most bytes in all large responses that are being sent."""
 
 
 class TooManyUnsent(HTTPException):
@@ -38,11 +38,15 @@ class UnsentBytes:
 
 
 unsent_bytes: ContextVar[UnsentBytes | None] = ContextVar("unsent_bytes", default=None)
-"""The counter for the response to the current request; None for a change, whose response is always sent."""
+"""The counter for the response to the current request; None for an unsafe method, whose response is always sent."""
 
 
 def check_room(size: int) -> None:
-    """Raise TooManyUnsent if there is no room for a response of this size, before all of it is encoded."""
+    """Check that there is room for a response, before all of it is encoded.
+
+    :param size: its size so far.
+    :raises TooManyUnsent: there is none.
+    """
     unsent = unsent_bytes.get()
     if unsent is not None and size > unsent.room:
         raise TooManyUnsent
@@ -55,4 +59,4 @@ def _response_room(request: Request) -> None:
 
 
 ResponseRoomDep = Annotated[None, Depends(_response_room)]
-"""For a change whose response may be large: refuses it before it is made if there is no room for the response."""
+"""Refuses a change with a large response before it is made, if there is no room for the response."""

@@ -1,4 +1,4 @@
-"""A bound on the bytes of large responses that clients have not received yet."""
+"""A limit on the bytes of large responses that clients have not received yet, as middleware."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -7,11 +7,11 @@ from entrypoints.api.http.unsent import PIECE, TooManyUnsent, UnsentBytes, unsen
 
 
 class ResponseLimitsMiddleware:
-    """Sends a large response in pieces, as the client reads them, and refuses it if too many are being sent.
+    """Sends a large response in pieces as the client reads them, and refuses it if too many bytes are being sent.
 
-    A connection would take a body of any size at once, and keep it until the client has read it. Everything behind
-    this middleware has ended when the first piece is sent, so clients that do not read do not count as requests that
-    are being served. The response to a change is always sent: the change has been made.
+    Without it, a connection would buffer a body of any size until the client has read it. All inner middleware has
+    returned before the first piece is sent, so slow clients do not count as requests in progress. The response to an
+    unsafe method is always sent, as the change has been made.
     """
 
     def __init__(self, app: ASGIApp, unsent: UnsentBytes) -> None:
@@ -26,7 +26,7 @@ class ResponseLimitsMiddleware:
         start: Message | None = None
         large = b""
 
-        async def send_or_hold(message: Message) -> None:
+        async def send_unless_large(message: Message) -> None:
             nonlocal start, large
             if message["type"] == "http.response.start":
                 start = message
@@ -39,7 +39,7 @@ class ResponseLimitsMiddleware:
                 start = None
             await send(message)
 
-        await self._app(scope, receive, send_or_hold)
+        await self._app(scope, receive, send_unless_large)
         if start is None:
             return
         if self._unsent.size + len(large) > self._unsent.limit and scope["method"] == "GET":
