@@ -14,11 +14,11 @@ from typing import Any
 from anyio.to_thread import run_sync
 from fastapi import FastAPI
 
-from entrypoints.api.http.documentation_pages import documented_app
+from entrypoints.api.documentation_pages import documented_app
 from entrypoints.api.http.no_route import NoRoute
 from entrypoints.api.http.openapi import document, operation_id
+from entrypoints.api.http.passwords import RateLimitHeadersMiddleware
 from entrypoints.api.http.problems import add_problem_handlers
-from entrypoints.api.http.sign_up_limit import RateLimitHeadersMiddleware
 from entrypoints.api.http.unsent import UnsentBytes
 from entrypoints.api.metrics import Metrics
 from entrypoints.api.middleware.browser_guard import BrowserGuardMiddleware

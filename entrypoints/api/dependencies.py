@@ -9,8 +9,7 @@ from fastapi import Depends, Path, Request
 
 from entrypoints.api import schemas
 from entrypoints.container import Container
-from entrypoints.settings import Settings
-from service_layer.ports import PasswordHasher, UnitOfWork
+from service_layer.ports import UnitOfWork
 
 ItemId = Annotated[schemas.Id, Path(description="The id of an item.")]
 UserId = Annotated[schemas.Id, Path(description="The id of a user.")]
@@ -28,19 +27,5 @@ async def unit_of_work(request: Request) -> UnitOfWork:
     return uow
 
 
-async def password_hasher(request: Request) -> PasswordHasher:
-    """The password hasher of the application."""
-    hasher: PasswordHasher = request.app.state.container.hasher()
-    return hasher
-
-
-async def settings(request: Request) -> Settings:
-    """The settings of the application."""
-    settings: Settings = request.app.state.container.settings()
-    return settings
-
-
 ContainerDep = Annotated[Container, Depends(container)]
 UnitOfWorkDep = Annotated[UnitOfWork, Depends(unit_of_work)]
-PasswordHasherDep = Annotated[PasswordHasher, Depends(password_hasher)]
-SettingsDep = Annotated[Settings, Depends(settings)]

@@ -6,13 +6,13 @@ from fastapi import APIRouter, Query, Request, Response
 
 from domain.errors import EmailTaken, StaleVersion, UserNotFound
 from entrypoints.api import schemas
-from entrypoints.api.dependencies import PasswordHasherDep, SettingsDep, UnitOfWorkDep, UserId
+from entrypoints.api.dependencies import UnitOfWorkDep, UserId
 from entrypoints.api.http.conditional import ConditionsDep
 from entrypoints.api.http.idempotency import IdempotencyDep
 from entrypoints.api.http.openapi import CONDITIONAL, PAGE, QUOTA, TAG, TOO_MANY_REQUESTS, created, problems
+from entrypoints.api.http.passwords import PasswordsDep
 from entrypoints.api.http.preferences import PreferDep
 from entrypoints.api.http.responses import created_response, item_response, json_response, page_response
-from entrypoints.api.http.sign_up_limit import HashingLimitDep
 from entrypoints.api.http.unsent import ResponseRoomDep
 from entrypoints.api.queries import PageQuery, UserQuery, strict_query
 from entrypoints.api.routing import PooledRoute
@@ -21,25 +21,19 @@ from service_layer import items, users
 router = APIRouter(prefix="/users", tags=["users"], route_class=PooledRoute)
 
 _CREATED = created("user", **QUOTA) | TOO_MANY_REQUESTS | problems(EmailTaken)
-_PAGE_OF_USER = PAGE | problems(UserNotFound)
+_ITEMS = PAGE | problems(UserNotFound)
 _CHANGED = {200: {"headers": TAG | QUOTA}} | TOO_MANY_REQUESTS | problems(EmailTaken, UserNotFound, StaleVersion)
 
 
 @router.post("/", response_model=schemas.User, responses=_CREATED)
 def create_user(
-    body: schemas.UserCreate,
-    uow: UnitOfWorkDep,
-    hasher: PasswordHasherDep,
-    settings: SettingsDep,
-    limit_hashing: HashingLimitDep,
-    idempotent: IdempotencyDep,
-    request: Request,
+    body: schemas.UserCreate, uow: UnitOfWorkDep, passwords: PasswordsDep, idempotent: IdempotencyDep, request: Request
 ) -> Response:
     """Sign up a user. If the address is taken: 400 `Email already registered`."""
-    limit_hashing()
-    fields, least = body.model_dump(), settings.password_min_length
+    passwords.count()
+    fields, least = body.model_dump(), passwords.min_length
     idempotency = idempotent({"email": body.email})
-    user = users.create_user(uow, hasher, **fields, password_min_length=least, idempotency=idempotency)
+    user = users.create_user(uow, passwords.hasher, **fields, password_min_length=least, idempotency=idempotency)
     return created_response(user, "/users/", request)
 
 
@@ -63,17 +57,15 @@ def update_user(
     user_id: UserId,
     body: schemas.UserUpdate,
     uow: UnitOfWorkDep,
-    hasher: PasswordHasherDep,
-    settings: SettingsDep,
+    passwords: PasswordsDep,
     conditions: ConditionsDep,
-    limit_hashing: HashingLimitDep,
     _: ResponseRoomDep,
 ) -> Response:
     """Change the given fields of a user. If the new address is taken: 400 `Email already registered`."""
-    changes, least = body.changes(), settings.password_min_length
+    changes, least, precondition = body.changes(), passwords.min_length, conditions.precondition
     if "password" in changes:
-        limit_hashing()
-    precondition = conditions.precondition
+        passwords.count()
+    hasher = passwords.hasher
     user = users.update_user(uow, hasher, user_id, changes, password_min_length=least, precondition=precondition)
     return item_response(user)
 
@@ -95,12 +87,7 @@ def create_user_item(
     return created_response(item, "/items/", request)
 
 
-@router.get(
-    "/{user_id}/items/",
-    response_model=list[schemas.Item],
-    responses=_PAGE_OF_USER,
-    dependencies=[strict_query],
-)
+@router.get("/{user_id}/items/", response_model=list[schemas.Item], responses=_ITEMS, dependencies=[strict_query])
 def list_user_items(
     user_id: UserId, query: Annotated[PageQuery, Query()], uow: UnitOfWorkDep, prefer: PreferDep, request: Request
 ) -> Response:

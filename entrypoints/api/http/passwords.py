@@ -1,16 +1,19 @@
-"""A rate limit per client address for requests that hash a password: sign-ups and password changes.
+"""What endpoints need that hash a password, and a rate limit per client address for them.
 
 Responses have ``RateLimit`` headers (draft-ietf-httpapi-ratelimit-headers).
 """
 
 from asyncio import get_running_loop, run_coroutine_threadsafe
 from collections.abc import Callable
+from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from math import ceil
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service_layer.ports import PasswordHasher
 
 _NAME = '"sign-ups"'
 _IPV6_HOST_BITS = 64
@@ -38,13 +41,29 @@ async def _count(request: Request) -> None:
         raise HTTPException(429, "Too many sign-ups or password changes from your address", headers)
 
 
-async def _hashing_limit(request: Request) -> Callable[[], None]:
-    loop = get_running_loop()
-    return lambda: run_coroutine_threadsafe(_count(request), loop).result()
+@dataclass(frozen=True, slots=True)
+class Passwords:
+    """What an endpoint needs that hashes a password, in its thread.
+
+    :param count: counts this request against the limit of its client address; to be called before hashing.
+    """
+
+    hasher: PasswordHasher
+    min_length: int
+    count: Callable[[], None]
 
 
-HashingLimitDep = Annotated[Callable[[], None], Depends(_hashing_limit)]
-"""A function to call before hashing a password, in a thread: it counts the request, as ``_count`` does."""
+async def passwords(request: Request) -> Passwords:
+    """The hasher, the minimum length, and the rate limit of the application."""
+    container, loop = request.app.state.container, get_running_loop()
+    return Passwords(
+        container.hasher(),
+        container.settings().password_min_length,
+        lambda: run_coroutine_threadsafe(_count(request), loop).result(),
+    )
+
+
+PasswordsDep = Annotated[Passwords, Depends(passwords)]
 
 
 class RateLimitHeadersMiddleware:
