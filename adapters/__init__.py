@@ -1,1 +1,1 @@
-"""How users and items are kept: in memory, and on SQL databases."""
+"""Adapters: storage in memory and in SQL databases, password hashing, rate limiting."""

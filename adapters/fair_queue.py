@@ -1,61 +1,60 @@
-"""First come, first served, among threads."""
+"""A blocking queue that serves waiting threads in order."""
 
 from collections import deque
 from collections.abc import Iterable
 from threading import Lock
 from typing import Generic, TypeVar
 
-Thing = TypeVar("Thing")
+Element = TypeVar("Element")
 
 
-class _Waiter(Generic[Thing]):
+class _Waiter(Generic[Element]):
     def __init__(self) -> None:
-        self.got: list[Thing] = []
+        self.got: list[Element] = []
         self.ready = Lock()
         self.ready.acquire()
 
 
-class FairQueue(Generic[Thing]):
-    """Things that threads take and put back; who asked first is served first.
+class FairQueue(Generic[Element]):
+    """A LIFO of elements that threads take and put back; waiting threads are served first in, first out.
 
-    Neither ``threading.Lock`` nor a queue built on ``threading.Condition`` promises that: a thread
-    that puts something back and asks again at once gets it again, and others can starve. Four
-    threads that wrote to SQLite without a pause waited for 3 s and more, where the median was 2 ms.
+    ``threading.Lock`` and queues built on ``threading.Condition`` do not guarantee that order: a thread that puts an
+    element back and immediately asks again gets it again, and other threads starve. See ``docs/decisions`` 12.
     """
 
-    def __init__(self, things: Iterable[Thing] = ()) -> None:
+    def __init__(self, elements: Iterable[Element] = ()) -> None:
         self._mutex = Lock()
-        self._things = deque(things)
-        self._waiting: deque[_Waiter[Thing]] = deque()
+        self._elements = deque(elements)
+        self._waiting: deque[_Waiter[Element]] = deque()
 
     def __len__(self) -> int:
-        return len(self._things)
+        return len(self._elements)
 
     @property
     def waiting(self) -> int:
-        """How many threads wait."""
+        """The number of waiting threads."""
         return len(self._waiting)
 
-    def put(self, thing: Thing) -> None:
-        """Hand the thing to whoever has waited longest, or keep it."""
+    def put(self, element: Element) -> None:
+        """Give the element to the thread that has waited longest, or store it."""
         with self._mutex:
             if self._waiting:
                 waiter = self._waiting.popleft()
-                waiter.got.append(thing)
+                waiter.got.append(element)
                 waiter.ready.release()
             else:
-                self._things.append(thing)
+                self._elements.append(element)
 
-    def get(self, *, timeout: float) -> Thing:
-        """The thing that was put back last, or the next one to be.
+    def get(self, *, timeout: float) -> Element:
+        """Return the element that was put back last, or wait for one.
 
-        :param timeout: how many seconds to wait for it.
-        :raises TimeoutError: there was none in time.
+        :param timeout: in seconds.
+        :raises TimeoutError: no element was available in time.
         """
         with self._mutex:
-            if self._things:
-                return self._things.pop()
-            waiter = _Waiter[Thing]()
+            if self._elements:
+                return self._elements.pop()
+            waiter = _Waiter[Element]()
             self._waiting.append(waiter)
         if not waiter.ready.acquire(timeout=timeout):
             with self._mutex:

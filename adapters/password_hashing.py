@@ -13,16 +13,15 @@ from argon2.low_level import Type, hash_secret_raw
 _PASSES, _KIBIBYTES, _LANES = 2, 19 * 1024, 1
 
 _NICE = 10
-"""Of the threads that hash: whatever else wants a processor gets nine times as much of it."""
+"""The niceness of threads that hash: other threads get about nine times as much processor time."""
 
 
 class Argon2PasswordHasher:
     """The argon2id parameters that OWASP recommends: 19 MiB, two passes, one lane.
 
-    A hash takes some 20 ms and 19 MiB, so no more than ``threads`` are made at once. They are made in
-    threads that give way to others: where every processor hashes, reads would wait for one otherwise, each
-    time that they need it. The result is a PHC string that holds its own parameters and salt, about 97
-    characters.
+    A hash takes about 20 ms and 19 MiB, so at most ``threads`` are computed at the same time. They run in threads of
+    lower priority, because requests that only read would otherwise wait for a processor while all of them hash. The
+    result is a PHC string of about 97 characters that contains its parameters and salt.
     """
 
     def __init__(self, threads: int = 1) -> None:
@@ -34,14 +33,14 @@ class Argon2PasswordHasher:
 
     def fingerprint(self, password: str, salt: str) -> str:
         salted = sha256(salt.encode()).digest()
-        made = self._threads.submit(
+        digest = self._threads.submit(
             hash_secret_raw, password.encode(), salted, _PASSES, _KIBIBYTES, _LANES, 32, Type.ID
         )
-        return made.result().hex()
+        return digest.result().hex()
 
 
 def _lower_priority() -> None:
-    """Lower the priority of this thread; only Linux has one for each."""
+    """Lower the priority of this thread. Only Linux has a priority per thread."""
     if sys.platform == "linux":
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, get_native_id(), _NICE)

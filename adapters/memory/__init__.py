@@ -1,1 +1,1 @@
-"""The store in the memory of the process."""
+"""A store in the memory of the process."""

@@ -1,8 +1,7 @@
-"""A real store that keeps everything in the memory of this process, and loses it with it.
+"""A store in the memory of this process, with the same guarantees as the SQL stores except durability.
 
-What is committed is one immutable ``State``. A unit of work changes copies, and ``commit``
-puts a new state in the place of the old one, so that a reader always sees one moment. Writers
-queue, as they do on SQLite.
+Committed data is one immutable ``State``. A unit of work changes copies, and ``commit`` replaces the state, so readers
+always see a consistent snapshot. As on SQLite, there is one writer at a time.
 """
 
 from abc import ABC, abstractmethod
@@ -24,39 +23,39 @@ from service_layer.ports import ConnectionUse, IdempotencyRecord, Migration
 
 
 class InMemoryStore:
-    """Everything that is kept, and the queue of those who want to change it.
+    """The committed state, and the queue of writers.
 
-    :param wait: for how many seconds a writer waits for the one before it.
+    :param wait: how many seconds a writer waits for the previous one.
     """
 
     label = "memory (lost when the service ends)"
     embedded = True
     single_writer = True
-    single_process_reason = "each would have a memory of its own"
+    single_process_reason = "each would have its own data"
     connections: Mapping[str, ConnectionUse] = MappingProxyType({})
 
     def __init__(self, *, wait: float = 3.0) -> None:
         self.state = State()
         self.user_ids = count(1)
         self.item_ids = count(1)
-        self._turn = FairQueue([None])
+        self._writer = FairQueue([None])
         self._wait = wait
 
-    def start_writing(self) -> None:
+    def acquire_writer(self) -> None:
         try:
-            self._turn.get(timeout=min(self._wait, seconds_left()))
+            self._writer.get(timeout=min(self._wait, seconds_left()))
         except TimeoutError:
-            raise StorageUnavailable("other writers held the store for too long") from None
+            raise StorageUnavailable("another writer did not finish in time") from None
 
-    def stop_writing(self) -> None:
-        self._turn.put(None)
+    def release_writer(self) -> None:
+        self._writer.put(None)
 
     def group_commit(self) -> AbstractContextManager[None]:
         return nullcontext()
 
     def migrate(self, revision: str = "head") -> list[Migration]:
         if revision not in ("head", "base"):
-            raise ValueError("memory has no schema, and so no revisions")
+            raise ValueError("memory:// has no schema and no revisions")
         return []
 
     def prepare(self) -> None:
@@ -73,7 +72,7 @@ class InMemoryStore:
 
 
 class InMemoryUnitOfWork:
-    """A unit of work on an ``InMemoryStore``; it joins the queue of writers when it first needs to."""
+    """A unit of work on an ``InMemoryStore``; it waits for other writers at its first write."""
 
     def __init__(self, store: InMemoryStore) -> None:
         self._store = store
@@ -90,13 +89,13 @@ class InMemoryUnitOfWork:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end()
-        self.users.forget()
-        self.items.forget()
+        self.users.expunge_all()
+        self.items.expunge_all()
 
     def begin(self) -> None:
-        """Become the one writer, and see what has been committed until now."""
+        """Wait to become the only writer, then copy the committed state."""
         if not self._writing:
-            self._store.start_writing()
+            self._store.acquire_writer()
             self._writing = True
             self.users.rows = dict(self._store.state.users)
             self.items.rows = dict(self._store.state.items)
@@ -111,71 +110,71 @@ class InMemoryUnitOfWork:
             self._end()
 
     def flush(self) -> None:
-        """Write the changes made on the entities that were handed out, as a session does before it adds or removes."""
+        """Write changed entities to the copy, as a session does before it adds or deletes."""
         self.users.flush()
         self.items.flush()
 
     def _end(self) -> None:
         if self._writing:
             self._writing = False
-            self._store.stop_writing()
+            self._store.release_writer()
 
 
 class _Repository(ABC, Generic[Entity]):
-    """Entities of one kind: ``rows`` as this unit of work sees them, ``held`` those it handed out."""
+    """Entities of one class: ``rows`` is the copy of this unit of work, ``loaded`` holds the objects it returned."""
 
     def __init__(self, unit: InMemoryUnitOfWork, ids: Iterator[int]) -> None:
         self.unit = unit
         self.ids = ids
         self.rows: dict[int, Entity] = {}
-        self.held: dict[int, Entity] = {}
-        self._read: dict[int, dict[str, object]] = {}
+        self.loaded: dict[int, Entity] = {}
+        self._original: dict[int, dict[str, object]] = {}
 
-    def forget(self) -> None:
-        self.held.clear()
+    def expunge_all(self) -> None:
+        self.loaded.clear()
 
     def add(self, entity: Entity) -> None:
         self.unit.begin()
         self.unit.flush()
         entity.check()
-        self.allow(entity)
+        self.check_constraints(entity)
         entity.id = next(self.ids)
         self._write(entity)
 
     def find(self, id: int) -> Entity | None:
         self.unit.begin()
-        if id not in self.held and id in self.rows:
-            self.held[id] = replace(self.rows[id])
-            self._read[id] = vars(self.held[id]).copy()
-        return self.held.get(id)
+        if id not in self.loaded and id in self.rows:
+            self.loaded[id] = replace(self.rows[id])
+            self._original[id] = vars(self.loaded[id]).copy()
+        return self.loaded.get(id)
 
     def remove(self, entity: Entity) -> None:
         self.unit.begin()
-        self.held.pop(cast(int, entity.id), None)
+        self.loaded.pop(cast(int, entity.id), None)
         self.unit.flush()
-        self.expect_version(entity)
+        self.check_version(entity)
         del self.rows[cast(int, entity.id)]
 
     def flush(self) -> None:
-        for id, entity in sorted(self.held.items()):
-            if vars(entity) != self._read[id]:
+        for id, entity in sorted(self.loaded.items()):
+            if vars(entity) != self._original[id]:
                 entity.check()
-                self.expect_version(entity)
-                self.allow(entity)
+                self.check_version(entity)
+                self.check_constraints(entity)
                 entity.version += 1
                 self._write(entity)
 
     @abstractmethod
-    def allow(self, entity: Entity) -> None:
-        """Raise where the constraints of a database would."""
+    def check_constraints(self, entity: Entity) -> None:
+        """Raise if a constraint of the database would be violated."""
 
     def _write(self, entity: Entity) -> None:
         id = cast(int, entity.id)
         self.rows[id] = replace(entity)
-        self.held[id] = entity
-        self._read[id] = vars(entity).copy()
+        self.loaded[id] = entity
+        self._original[id] = vars(entity).copy()
 
-    def expect_version(self, entity: Entity) -> None:
+    def check_version(self, entity: Entity) -> None:
         row = self.rows.get(cast(int, entity.id))
         if row is None or row.version != entity.version:
             raise StaleVersion
@@ -188,7 +187,7 @@ class InMemoryUserRepository(_Repository[User]):
             raise UserNotFound
         return user
 
-    def allow(self, user: User) -> None:
+    def check_constraints(self, user: User) -> None:
         if any(row.email_key == user.email_key and row.id != user.id for row in self.rows.values()):
             raise EmailTaken
 
@@ -197,7 +196,7 @@ class InMemoryUserRepository(_Repository[User]):
         items = self.unit.items
         for id in [id for id, row in items.rows.items() if row.owner_id == user.id]:
             del items.rows[id]
-            items.held.pop(id, None)
+            items.loaded.pop(id, None)
 
 
 class InMemoryItemRepository(_Repository[Item]):
@@ -212,14 +211,13 @@ class InMemoryItemRepository(_Repository[Item]):
         self.unit.flush()
         return [self.get(id) for id in sorted(self.rows) if self.rows[id].owner_id == user_id][:limit]
 
-    def allow(self, item: Item) -> None:
+    def check_constraints(self, item: Item) -> None:
         if item.owner_id is not None and item.owner_id not in self.unit.users.rows:
             raise UserNotFound
 
 
 class InMemoryIdempotencyRecords:
-    """The receipts, ``rows`` as this unit of work sees them; ``add`` puts others in their place, without all that
-    have expired."""
+    """Idempotency records; ``rows`` are those this unit of work sees. ``add`` drops expired ones."""
 
     def __init__(self, unit: InMemoryUnitOfWork) -> None:
         self.unit = unit
@@ -234,5 +232,5 @@ class InMemoryIdempotencyRecords:
         if self.get(record.key, now=now):
             raise IdempotencyKeyInUse
         self.unit.flush()
-        self.rows = {key: kept for key, kept in self.rows.items() if kept.expires_at > now}
+        self.rows = {key: each for key, each in self.rows.items() if each.expires_at > now}
         self.rows[record.key] = record

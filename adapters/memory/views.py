@@ -32,9 +32,9 @@ Entity = TypeVar("Entity", User, Item)
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is committed; the entities in here are never changed and never handed out.
+    """The committed data. Its entities are never changed and never returned to callers.
 
-    Users and items are in id order: ids ascend and writers queue.
+    Users and items are in id order, since ids ascend and there is one writer at a time.
     """
 
     users: dict[int, User] = field(default_factory=dict)
@@ -43,9 +43,9 @@ class State:
 
 
 class InMemoryViews:
-    """Reads what is committed; each method looks at the state once.
+    """Queries on committed data; each method reads the state once.
 
-    :param committed: the state at this moment.
+    :param committed: returns the current state.
     """
 
     def __init__(self, committed: Callable[[], State]) -> None:
@@ -58,8 +58,8 @@ class InMemoryViews:
 
     def users(self, page: PageParams, filter: UserFilter = ALL_USERS) -> Page[UserView]:
         state = self._committed()
-        behind = (user for user in _matching_users(state, filter) if cast(int, user.id) > page.after)
-        users = _cut(behind, page)
+        following = (user for user in _matching_users(state, filter) if cast(int, user.id) > page.after)
+        users = _cut(following, page)
         return bounded(Page([_with_items(user, state) for user in users.rows], users.more), page.characters)
 
     def count_users(self, filter: UserFilter = ALL_USERS) -> int:
@@ -81,7 +81,7 @@ class InMemoryViews:
 
 
 class _Order:
-    """A total order of items: each has a place, and the places of no two are equal."""
+    """A total order of items, as sort keys that are all different."""
 
     def __init__(self, sort: Sort) -> None:
         self._by = sort.removeprefix("-")
@@ -89,22 +89,22 @@ class _Order:
 
     def page(self, items: Iterable[Item], page: PageParams) -> Page[Item]:
         if (self._by, self._descending) != ("id", False):
-            items = sorted(items, key=self._place_of, reverse=self._descending)
+            items = sorted(items, key=self._key_of, reverse=self._descending)
         if page.after:
-            start = self._place(page.after_value, page.after)
-            items = (item for item in items if self._is_behind(self._place_of(item), start))
+            start = self._key(page.after_value, page.after)
+            items = (item for item in items if self._is_after(self._key_of(item), start))
         return _cut(items, page)
 
-    def _place_of(self, item: Item) -> tuple[object, ...]:
-        return self._place(getattr(item, self._by), cast(int, item.id))
+    def _key_of(self, item: Item) -> tuple[object, ...]:
+        return self._key(getattr(item, self._by), cast(int, item.id))
 
-    def _place(self, value: object, id: int) -> tuple[object, ...]:
+    def _key(self, value: object, id: int) -> tuple[object, ...]:
         if self._by == "id":
             return (id,)
-        return ((value is None) != self._descending, value, id)  # None comes last whichever way
+        return ((value is None) != self._descending, value, id)  # None is last in both directions
 
-    def _is_behind(self, place: tuple[object, ...], other: tuple[object, ...]) -> bool:
-        return place < other if self._descending else place > other
+    def _is_after(self, key: tuple[object, ...], other: tuple[object, ...]) -> bool:
+        return key < other if self._descending else key > other
 
 
 def _matching_users(state: State, filter: UserFilter) -> Iterator[User]:
@@ -128,10 +128,10 @@ def _matching_items(state: State, filter: ItemFilter) -> Iterator[Item]:
     )
 
 
-def _within(price: Decimal | None, least: Decimal | None, most: Decimal | None) -> bool:
+def _within(price: Decimal | None, minimum: Decimal | None, maximum: Decimal | None) -> bool:
     if price is None:
-        return least is None and most is None
-    return (least is None or price >= least) and (most is None or price <= most)
+        return minimum is None and maximum is None
+    return (minimum is None or price >= minimum) and (maximum is None or price <= maximum)
 
 
 def _items(state: State, page: PageParams, filter: ItemFilter) -> Page[ItemView]:
@@ -145,5 +145,5 @@ def _with_items(user: User, state: State) -> UserView:
 
 
 def _cut(rows: Iterable[Entity], page: PageParams) -> Page[Entity]:
-    """The page of rows that are in order."""
+    """Cut a page from sorted rows."""
     return Page.cut(list(islice(islice(rows, page.skip, None), page.limit + 1)), page.limit)

@@ -33,7 +33,7 @@ WRITES = 80
 def container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqlContainer]:
     """A container on a SQLite file whose log may have five megabytes."""
     monkeypatch.setattr(log_limit, "LOG_MAX", LIMIT)
-    monkeypatch.setattr(log_limit, "_LOOK_AFTER", 0.0)
+    monkeypatch.setattr(log_limit, "_CHECK_INTERVAL", 0.0)
     container = cast(SqlContainer, container_for(f"sqlite:///{tmp_path}/belongings.db"))
     container.store().prepare()
     yield container

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Event
 from time import sleep
 from typing import Any, cast
@@ -24,17 +25,23 @@ Act = Callable[[UnitOfWork, int, int], Any]
 """Something that a unit of work does with this user and this item, which is somebody else's."""
 
 
-@pytest.fixture(params=ALL)
-def impatient(request: pytest.FixtureRequest, databases: Databases) -> Iterator[Units]:
-    """Makes units of work that wait for each other as shortly as they can, on every kind of store in turn."""
+@contextmanager
+def units_with(databases: Databases, kind: str, **settings: Any) -> Iterator[Units]:
+    """Units of work on this kind of store, with these settings."""
     url = "memory://"
-    if request.param != "memory":
-        url = cast(SqlContainer, databases.migrated(request.param)).url().render_as_string(hide_password=False)
-    settings: dict[str, Any] = {"database_url": url, "pool_wait": 0.05, "statement_wait": 1, "threads": 6}
-    container = build_container(Settings(**settings))
+    if kind != "memory":
+        url = cast(SqlContainer, databases.migrated(kind)).url().render_as_string(hide_password=False)
+    container = build_container(Settings.model_validate({"database_url": url, **settings}))
     container.store()
     yield container.unit_of_work
     container.store().close()
+
+
+@pytest.fixture(params=ALL)
+def impatient(request: pytest.FixtureRequest, databases: Databases) -> Iterator[Units]:
+    """Units of work with the shortest timeouts, on each kind of store in turn."""
+    with units_with(databases, request.param, pool_wait=0.05, statement_wait=1, threads=6) as units:
+        yield units
 
 
 def update_user(uow: UnitOfWork, user: int, item: int) -> None:
@@ -250,3 +257,37 @@ def test_who_leaves_without_a_commit_lets_others_in(impatient: Units, fails: boo
     shown = impatient().views.item(item)
     assert shown is not None
     assert shown["owner_id"] == user
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_a_thread_that_writes_without_a_pause_does_not_starve_others(databases: Databases, kind: str) -> None:
+    """Sign-ups write in other threads than the one that commits groups; without a fair queue they would time out."""
+    with units_with(databases, kind, pool_wait=2) as units:
+        write_beside_a_busy_thread(units)
+
+
+def write_beside_a_busy_thread(units: Units) -> None:
+    """Write now and then in two threads, while a third one writes without a pause.
+
+    :raises StorageUnavailable: one of them timed out.
+    """
+    stop = Event()
+
+    def write_until_stopped() -> None:
+        while not stop.is_set():
+            stored_item(units)
+
+    def write_sometimes() -> None:
+        for _ in range(20):
+            sleep(0.005)
+            stored_item(units)
+
+    with ThreadPoolExecutor(3) as threads:
+        busy = threads.submit(write_until_stopped)
+        others = [threads.submit(write_sometimes) for _ in range(2)]
+        try:
+            for other in others:
+                other.result()
+        finally:
+            stop.set()
+        busy.result()

@@ -1,1 +1,1 @@
-"""Engines, connection pools and drivers: how statements reach a database, and what its errors mean."""
+"""Engines, connection pools, drivers and the translation of their errors."""

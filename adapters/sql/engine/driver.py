@@ -1,7 +1,7 @@
-"""Statements that were compiled once, on the driver's own cursor.
+"""Executing precompiled statements on the driver's own cursor.
 
-The statements, the pool, the dialects and the names of errors are SQLAlchemy's. Its execution of a
-statement is left out: it took as long as the driver and the database together.
+Statements, pools, dialects and exceptions are SQLAlchemy's. Only its execution of a statement is bypassed: it took as
+long as the driver and the database together.
 """
 
 from dataclasses import dataclass
@@ -16,8 +16,7 @@ _CHUNK = 200
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A statement in the words of one database, those of its parameters that are always the same, and how its
-    driver is to run it."""
+    """A compiled statement: its SQL, the parameters with constant values, and options for the driver."""
 
     text: str
     constants: dict[str, Any]
@@ -25,10 +24,10 @@ class Query:
 
 
 def query(statement: SelectBase | Insert, dialect: Dialect, *, custom_plan: bool = False) -> Query:
-    """The statement, compiled. Values go in and come out as the driver has them, whatever types the columns say.
+    """Compile a statement. Values are passed to the driver and returned as they are; column types are not applied.
 
-    :param custom_plan: plan it anew for the values that it is given each time. PostgreSQL alone plans ahead:
-        after ten times it may keep a plan that knows neither the values nor how few rows are wanted.
+    :param custom_plan: have PostgreSQL plan each execution for its values. After a few executions it may otherwise
+        switch to a generic plan, which ignores the values and the limit.
     """
     compiled = statement.compile(dialect=dialect)
     constants = {name: value for name, value in compiled.params.items() if value is not None}
@@ -39,11 +38,11 @@ def query(statement: SelectBase | Insert, dialect: Dialect, *, custom_plan: bool
 def execute(
     query: Query, connection: PoolProxiedConnection, parameters: dict[str, Any], *, unbuffered: bool = False
 ) -> Any:
-    """The cursor, once it has run the query.
+    """Run a query and return the cursor.
 
-    :param connection: whose driver takes parameters by name.
-    :param unbuffered: whether rows stay with the database until they are fetched. Until all of them are, the
-        connection is good for nothing else.
+    :param connection: its driver must support named parameters.
+    :param unbuffered: leave the rows on the server until they are fetched. The connection cannot be used for
+        anything else until all are fetched.
     """
     cursor = _unbuffered_cursor(connection.dbapi_connection) if unbuffered else connection.cursor()
     cursor.execute(query.text, {**query.constants, **parameters}, **query.options)
@@ -51,17 +50,17 @@ def execute(
 
 
 def _unbuffered_cursor(connection: Any) -> Any:
-    """SQLite has no other kind; the other drivers receive a whole result at once unless asked not to."""
+    """Return a cursor that fetches rows in chunks. SQLite's always does; other drivers buffer the whole result."""
     cursor = connection.unbuffered_cursor() if hasattr(connection, "unbuffered_cursor") else connection.cursor()
     cursor.arraysize = _CHUNK
     return cursor
 
 
 def translate_error(error: Exception, engine: Engine, connection: PoolProxiedConnection | None) -> StatementError:
-    """An error of the driver as SQLAlchemy wraps it; the connections that it is the end of are out of the pool then."""
+    """Wrap an error of the driver as SQLAlchemy does, and invalidate connections that it has broken."""
     dialect = engine.dialect
     lost = connection is not None and dialect.is_disconnect(
-        error,  # type: ignore[arg-type]  # it is an error of the driver, which mypy does not know
+        error,  # type: ignore[arg-type]  # a driver error, which has no type here
         connection.dbapi_connection,
         None,
     )

@@ -1,4 +1,4 @@
-"""Engines: a database's writer and its readers, with what each database must be told."""
+"""Engines for writing, reading and scanning, with the settings that each database needs."""
 
 import sqlite3
 import tempfile
@@ -26,24 +26,24 @@ _DRIVERS = {
     "mariadb": "mysql+pymysql",
 }
 
-_SERVER_ENDS_AT = 0.9
-"""The part of ``scan_wait`` after which the server ends a statement. A thread that gave up first would have to close
-its connection, and the server would not notice before the statement has ended."""
+_SERVER_TIMEOUT_SHARE = 0.9
+"""The part of ``scan_wait`` after which the server cancels a statement. If the client timed out first, it would have to
+close the connection, and the server would keep running the statement."""
 
 _ISOLATION_LEVEL = "READ COMMITTED"
 """Of writers on PostgreSQL and MariaDB."""
 
-_ONE_PROCESSOR = "-c max_parallel_workers_per_gather=0"
-"""For PostgreSQL, where one scan would take up to three otherwise."""
+_NO_PARALLEL_WORKERS = "-c max_parallel_workers_per_gather=0"
+"""For PostgreSQL, where one scan could otherwise use up to three processors."""
 
 _AUTOCOMMIT: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
-"""For engines that only read: no transaction to begin, and none to end when a connection goes back."""
+"""For engines that only read: they need no transactions, so connections need no reset either."""
 
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """``writer`` runs units of work, each in a transaction; ``reader`` runs views, each statement by itself.
-    ``scanner`` does as ``reader``, for views that may look at many rows: on few connections, for a shorter time."""
+    """``writer`` runs units of work in transactions; ``reader`` runs views in autocommit; ``scanner`` runs views that
+    may read many rows, on few connections and with a shorter timeout."""
 
     writer: Engine
     reader: Engine
@@ -57,17 +57,16 @@ class Engines:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much of the database is used, and for how long anybody waits for it (in seconds).
+    """Pool sizes, and timeouts in seconds.
 
-    :param readers: how many views can run at once.
-    :param scanners: how many of those that may look at many rows can run at once, besides.
-    :param writers: how many units of work can run at once; SQLite has one all the same.
-    :param pool_wait: to get a connection out of the pool.
-    :param connect_wait: to open a connection.
-    :param statement_wait: for a statement, and for somebody else's lock.
-    :param scan_wait: for what a thread asks of ``scanner``.
-    :param deadline: for everything together. A transaction that is idle for longer has nobody any more to end it,
-        and its server does.
+    :param readers: connections of ``reader``.
+    :param scanners: connections of ``scanner``.
+    :param writers: connections of ``writer``; SQLite always has one.
+    :param pool_wait: for getting a connection from the pool.
+    :param connect_wait: for opening a connection.
+    :param statement_wait: for a statement, and for a lock.
+    :param scan_wait: for a statement of ``scanner``.
+    :param deadline: for a whole request. The server ends a transaction that is idle for longer.
     """
 
     readers: int = 4
@@ -81,10 +80,10 @@ class Limits:
 
 
 def parse_url(text: str) -> URL:
-    """The address of a database as people write it, with the driver that is installed.
+    """Parse a database URL and set its driver.
 
-    :raises ValueError: no address, one in which it is not clear where a password ends, or a kind of database
-        that is not supported; the message does not repeat the text, which may hold a password.
+    :raises ValueError: the URL is not valid, is ambiguous about where a password ends, or names an unsupported
+        database. The message does not contain the URL, which may contain a password.
     """
     try:
         url = make_url(text)
@@ -93,7 +92,7 @@ def parse_url(text: str) -> URL:
     kind = url.get_backend_name()
     if kind not in _DRIVERS:
         raise ValueError("must begin with sqlite://, postgresql://, mysql://, mariadb:// or memory://")
-    if kind != "sqlite" and text.count("@") > (url.username is not None):  # one more may be of a password
+    if kind != "sqlite" and text.count("@") > (url.username is not None):  # a further one may be part of a password
         raise ValueError(
             "has an @ too many: write %40 for one in a user name, a password or an option, and %2F for a /"
         )
@@ -103,16 +102,15 @@ def parse_url(text: str) -> URL:
 
 
 def is_in_memory(url: URL) -> bool:
-    """Whether this is SQLite's ``:memory:``, which ends with the process."""
+    """Whether this is SQLite's ``:memory:``, which is lost when the process ends."""
     return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
 
 
 def create_engines(url: URL, limits: Limits) -> Engines:
-    """A writer, a reader and a scanner engine; nothing connects before it is used.
+    """Create a writer, a reader and a scanner engine; they connect on first use.
 
-    SQLite has one writer connection, so that writers queue fairly in its pool instead of polling
-    for the file's lock. Its ``:memory:`` is a file in a temporary folder, since a database in
-    memory proper has room for one connection only.
+    SQLite has one writer connection, so that writers wait in the order of its pool instead of polling for the lock of
+    the file. ``:memory:`` is a file in a temporary folder, since a real in-memory database allows one connection only.
     """
     if url.get_backend_name() == "sqlite":
         return _sqlite(url, limits)
@@ -122,7 +120,9 @@ def create_engines(url: URL, limits: Limits) -> Engines:
         url, **options, **_pool(limits, limits.writers), isolation_level=_ISOLATION_LEVEL, pool_pre_ping=not postgresql
     )
     reader = create_engine(url, **options, **_pool(limits, limits.readers), **_AUTOCOMMIT)
-    options["connect_args"] = _server_arguments(url, limits, _SERVER_ENDS_AT * limits.scan_wait, _ONE_PROCESSOR)
+    options["connect_args"] = _server_arguments(
+        url, limits, _SERVER_TIMEOUT_SHARE * limits.scan_wait, _NO_PARALLEL_WORKERS
+    )
     scanner = create_engine(url, **options, **_pool(limits, limits.scanners), **_AUTOCOMMIT)
     if postgresql:
         event.listen(writer, "checkout", _begin_on_checkout)
@@ -133,7 +133,7 @@ def create_engines(url: URL, limits: Limits) -> Engines:
 
 def _connect_psycopg(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> object:
     from adapters.sql.engine.psycopg_deadlines import (
-        DeadlineConnection,  # it takes its time to load, and only this needs it
+        DeadlineConnection,  # slow to import, and only needed here
     )
 
     return DeadlineConnection.connect(*arguments, **options)
@@ -146,14 +146,14 @@ def _connect_pymysql(_dialect: object, _record: object, arguments: list[Any], op
 
 
 def _begin_on_checkout(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
-    """Begin the transaction with what would be a ping: it tells as well whether the server is there.
+    """Begin the transaction on checkout, which also replaces the pool's pre-ping.
 
-    A connection that is new needs no ping, and begins with its first statement.
+    A new connection needs no ping; its transaction begins with the first statement.
 
-    :raises InvalidatePoolError: it is not, on which the pool connects anew.
+    :raises InvalidatePoolError: the connection is broken; the pool then opens a new one.
     """
-    if not record.info.setdefault("was used", False):
-        record.info["was used"] = True
+    if not record.info.setdefault("used", False):
+        record.info["used"] = True
         return
     try:
         connection.begin(_ISOLATION_LEVEL)
@@ -173,7 +173,7 @@ def _pool(limits: Limits, size: int) -> dict[str, Any]:
 
 def _server_arguments(url: URL, limits: Limits, statement: float, postgresql_options: str = "") -> dict[str, Any]:
     end = ceil(limits.deadline)
-    lock = max(1, limits.statement_wait - 1)  # so that it is told from a statement that is slow by itself, from 2 s on
+    lock = max(1, limits.statement_wait - 1)  # shorter, to tell a lock from a slow statement
     if url.get_backend_name() == "postgresql":
         arguments: dict[str, Any] = {
             "connect_timeout": limits.connect_wait,
@@ -193,22 +193,22 @@ def _server_arguments(url: URL, limits: Limits, statement: float, postgresql_opt
 
 
 def _is_busy(error: BaseException | None) -> bool:
-    """Whether SQLite says that somebody else writes."""
+    """Whether SQLite reports that another connection is writing."""
     return isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def has_transaction(connection: Connection) -> bool:
-    """Whether SQLite is in one: a full disk and the like make it end one by itself."""
-    driver: sqlite3.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]  # for SQLite only
+    """Whether SQLite has an open transaction; errors such as a full disk roll it back."""
+    driver: sqlite3.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]  # called for SQLite only
     return driver.in_transaction
 
 
-_STEPS_BETWEEN_LOOKS = 100_000
-"""About a millisecond of SQLite's work, after which it looks whether there is time for more."""
+_PROGRESS_STEPS = 100_000
+"""SQLite instructions, about a millisecond's worth, between two checks of the deadline."""
 
 _POLL_MILLISECONDS = 10
-"""SQLite polls for another process's lock ever more rarely, up to ten times a second, and a busy
-process starves the others so. Asked anew every 10 ms it polls every few."""
+"""The busy timeout. SQLite polls for the lock of another process at growing intervals of up to 100 ms, so a busy
+process would starve others. With repeated short timeouts it polls every few milliseconds."""
 
 
 def _sqlite(url: URL, limits: Limits) -> Engines:
@@ -226,21 +226,21 @@ def _sqlite(url: URL, limits: Limits) -> Engines:
     gate = limit_log(writer, [reader, scanner])
 
     @event.listens_for(writer, "connect")
-    def look_at_the_time(connection: Any, _record: object) -> None:
-        connection.set_progress_handler(lambda: not seconds_left(), _STEPS_BETWEEN_LOOKS)
+    def interrupt_after_deadline(connection: Any, _record: object) -> None:
+        connection.set_progress_handler(lambda: not seconds_left(), _PROGRESS_STEPS)
 
     @event.listens_for(writer, "connect")
-    def start_writer(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # no transactions that nobody asked for: "begin" below starts them
+    def configure_writer(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # no implicit transactions: the "begin" event starts them
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA fullfsync = ON")  # on macOS only this reaches the disk; elsewhere it is nothing
+        connection.execute("PRAGMA fullfsync = ON")  # needed on macOS, ignored elsewhere
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA busy_timeout = {_POLL_MILLISECONDS}")
 
     @event.listens_for(writer, "begin")
     def begin_immediate(connection: Connection) -> None:
-        with suppress(sqlite3.OperationalError):  # told below, in SQLAlchemy's words
+        with suppress(sqlite3.OperationalError):  # raised again below, as SQLAlchemy's error
             connection.connection.cursor().execute("BEGIN IMMEDIATE")
             return
         deadline = monotonic() + min(limits.statement_wait, seconds_left())
@@ -254,15 +254,15 @@ def _sqlite(url: URL, limits: Limits) -> Engines:
                 return
 
     @event.listens_for(writer, "commit")
-    def expect_transaction(connection: Connection) -> None:
+    def require_transaction(connection: Connection) -> None:
         if not has_transaction(connection):
-            connection.exec_driver_sql("COMMIT")  # which is an error; the driver's own would do nothing, and not tell
+            connection.exec_driver_sql("COMMIT")  # raises; the driver's own commit would silently do nothing
 
     @event.listens_for(reader, "connect")
     @event.listens_for(scanner, "connect")
-    def start_reader(connection: Any, _record: object) -> None:
+    def configure_reader(connection: Any, _record: object) -> None:
         connection.execute("PRAGMA query_only = ON")
-        connection.set_progress_handler(lambda: gate.interrupts or not seconds_left(), _STEPS_BETWEEN_LOOKS)
+        connection.set_progress_handler(lambda: gate.interrupts or not seconds_left(), _PROGRESS_STEPS)
 
     if folder is not None:
         event.listen(reader, "engine_disposed", lambda _engine: folder.cleanup())

@@ -1,4 +1,4 @@
-"""What the database says, in the words of the domain."""
+"""Translation of database errors into errors of the service."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from service_layer.errors import Deadlock, OutcomeUnknown, StorageFull, StorageU
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Raise the domain's error for one of the database's; what has no such name passes through."""
+    """Raise the service's error for a database error; unknown errors propagate unchanged."""
     try:
         yield
     except StaleDataError as error:
@@ -36,10 +36,10 @@ def translate_errors() -> Iterator[None]:
 
 @contextmanager
 def translate_commit_errors() -> Iterator[None]:
-    """The same around a COMMIT and nothing else.
+    """Translate the errors of a COMMIT.
 
-    Its outcome is unknown after a lost connection, and on SQLite after an I/O error: the commit may be in the log by
-    then, without being synced, and whoever opens the file after a crash finds it there.
+    The outcome is unknown after a lost connection, and on SQLite after an I/O error: the commit may be in the log
+    without being synced, and a process that opens the file after a crash may find it there.
     """
     with translate_errors():
         try:
@@ -55,41 +55,45 @@ def _is_io_error(error: BaseException | None) -> bool:
 
 
 _UNAVAILABLE_STATES = ("25006", "42P01", "42703", "42S02", "42S22")
-"""PostgreSQL is a standby that takes no changes; a table or column is not there, of PostgreSQL and of MariaDB.
-SQLite says so by an OperationalError."""
+"""SQLSTATEs: PostgreSQL is a read-only standby; a table or column is missing, on PostgreSQL and MariaDB. SQLite raises
+OperationalError for these."""
 
 
 _FULL = (sqlite3.SQLITE_FULL, "53100", 1021, 1114)
-"""What SQLite, PostgreSQL and MariaDB call it when there is no room for a row: MariaDB by two names."""
+"""Error codes for a full disk, of SQLite, PostgreSQL and MariaDB, which has two."""
 
 
 def _is_full(error: BaseException | None) -> bool:
-    said = (getattr(error, "sqlite_errorcode", None), getattr(error, "sqlstate", None), *getattr(error, "args", ())[:1])
-    return any(each in _FULL for each in said)
+    codes = (
+        getattr(error, "sqlite_errorcode", None),
+        getattr(error, "sqlstate", None),
+        *getattr(error, "args", ())[:1],
+    )
+    return any(code in _FULL for code in codes)
 
 
 def _is_deadlock(error: BaseException | None) -> bool:
-    """Whether PostgreSQL or MariaDB has undone the transaction to end a deadlock."""
+    """Whether PostgreSQL or MariaDB has rolled back the transaction to resolve a deadlock."""
     return getattr(error, "sqlstate", None) == "40P01" or getattr(error, "args", ())[:1] == (1213,)
 
 
 def is_interrupted(error: DBAPIError) -> bool:
-    """Whether SQLite has been made to end a statement early."""
+    """Whether SQLite has interrupted a statement."""
     return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT
 
 
 def is_locked(error: DBAPIError) -> bool:
-    """Whether PostgreSQL or MariaDB has waited for somebody else's lock for as long as it may."""
+    """Whether PostgreSQL or MariaDB has timed out waiting for a lock."""
     return getattr(error.orig, "sqlstate", None) == "55P03" or getattr(error.orig, "args", ())[:1] == (1205,)
 
 
 def first_line(error: object) -> str:
-    """What a driver said, without what it adds to it."""
+    """The first line of an error message, without details."""
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _constraint_error(error: IntegrityError) -> BelongingsError | IntegrityError:
-    """PostgreSQL and MariaDB name the constraint; SQLite names the column, or just the kind."""
+    """The error for a violated constraint. PostgreSQL and MariaDB name it; SQLite names the column or only the type."""
     message = str(error.orig)
     if "uq_users_email_key" in message or "users.email_key" in message:
         return EmailTaken()

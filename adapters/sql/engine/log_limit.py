@@ -1,8 +1,8 @@
-"""Keeping SQLite's write-ahead log from growing without end.
+"""A size limit for SQLite's write-ahead log (WAL).
 
-SQLite begins the log anew when all of it is in the database file and nobody reads from it. While reads overlap there is
-always somebody who does, and the log grows by whatever is written. So once it is large, new reads are held back until
-those that run have ended. A read that takes too long for that is interrupted, and runs again.
+SQLite restarts the log when all of it was copied to the database file and no connection reads from it. While reads
+overlap, one always does, and the log grows with every write. So once it is large, new reads wait until the running ones
+have ended. A read that takes too long is interrupted and runs again.
 """
 
 import sqlite3
@@ -18,20 +18,20 @@ from sqlalchemy import Engine, event
 from service_layer.deadline import seconds_left
 
 LOG_MAX = 32 * 2**20
-"""Bytes that the log may have before it is begun anew."""
+"""Bytes; a larger log is truncated."""
 
-_LOOK_AFTER = 0.05
-"""Seconds between two looks at the size of the log: on Linux, a look makes the next commit take 40 µs longer."""
+_CHECK_INTERVAL = 0.05
+"""Seconds between two checks of the size of the log; on Linux, a check makes the next commit take 40 µs longer."""
 
-_GRACE = 0.1
-"""Seconds in which reads may end by themselves before they are interrupted."""
+_GRACE_PERIOD = 0.1
+"""Seconds in which running reads may finish before they are interrupted."""
 
-_INTERRUPTION = 1.0
-"""Seconds for those that are interrupted to notice: as long as SQLite may sort without looking at the time."""
+_INTERRUPT_TIMEOUT = 1.0
+"""Seconds to wait for interrupted reads to end; SQLite may sort for that long without checking."""
 
 
 class ReadGate:
-    """Knows which connections read, and can hold all further ones back for a moment."""
+    """Tracks which connections are reading, and can block new reads for a moment."""
 
     def __init__(self) -> None:
         self._reading: set[int] = set()
@@ -53,12 +53,12 @@ class ReadGate:
 
     @contextmanager
     def closed(self) -> Iterator[None]:
-        """A block that begins when nobody reads, if need be by interrupting who does, and in which nobody begins to."""
+        """A block without reads: waits for running ones, interrupts them if necessary, and blocks new ones."""
         with self._changed:
             self._closed = True
-            if not self._changed.wait_for(self._is_empty, _GRACE):
+            if not self._changed.wait_for(self._is_empty, _GRACE_PERIOD):
                 self.interrupts = True
-                self._changed.wait_for(self._is_empty, _INTERRUPTION)
+                self._changed.wait_for(self._is_empty, _INTERRUPT_TIMEOUT)
         try:
             yield
         finally:
@@ -71,28 +71,28 @@ class ReadGate:
 
 
 def limit_log(writer: Engine, readers: list[Engine]) -> ReadGate:
-    """Begin the log anew after a commit that has made it too large; the gate through which all of these read."""
+    """Truncate the log after a commit that has made it too large; return the gate that all these readers pass."""
     gate = ReadGate()
     log = Path(f"{writer.url.database}-wal")
-    limit, next_look = LOG_MAX, 0.0
+    limit, next_check = LOG_MAX, 0.0
 
     for engine in readers:
         event.listen(engine, "checkout", lambda _connection, record, _proxy: gate.enter(record))
         event.listen(engine, "checkin", lambda _connection, record: gate.leave(record))
 
     @event.listens_for(writer, "checkin")
-    def begin_anew(connection: Any, _record: object) -> None:
-        nonlocal limit, next_look
-        if monotonic() < next_look:
+    def truncate_log(connection: Any, _record: object) -> None:
+        nonlocal limit, next_check
+        if monotonic() < next_check:
             return
-        next_look = monotonic() + _LOOK_AFTER
+        next_check = monotonic() + _CHECK_INTERVAL
         size = _size(log)
         if connection is None or size <= limit:
             return
         busy = True
-        with gate.closed(), suppress(sqlite3.Error):  # what was committed is committed
+        with gate.closed(), suppress(sqlite3.Error):  # the commit itself has succeeded
             (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        limit = size + LOG_MAX if busy else LOG_MAX  # another process reads: not again after each commit
+        limit = size + LOG_MAX if busy else LOG_MAX  # another process reads: do not retry after every commit
 
     return gate
 

@@ -1,4 +1,4 @@
-"""A connection pool that serves threads in the order in which they came."""
+"""A connection pool that serves waiting threads in order."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from service_layer.deadline import seconds_left
 
 
 class _FairPoolQueue(QueueCommon[Any]):
-    """``FairQueue`` with the methods that ``QueuePool`` calls; never full, as only its own come back."""
+    """A ``FairQueue`` with the methods that ``QueuePool`` calls. It is never full: only its own connections return."""
 
     def __init__(self, maxsize: int = 0, use_lifo: bool = False) -> None:
         self.maxsize = maxsize
@@ -36,13 +36,13 @@ class _FairPoolQueue(QueueCommon[Any]):
 
 
 class FairQueuePool(QueuePool):
-    """SQLAlchemy's own pool, but for the order in which threads get connections."""
+    """SQLAlchemy's ``QueuePool``, except that waiting threads get connections first come, first served."""
 
     _queue_class = _FairPoolQueue
 
     @property
     def waiting(self) -> int:
-        """How many threads wait for a connection."""
+        """The number of threads that wait for a connection."""
         queue = self._pool
         assert isinstance(queue, _FairPoolQueue)
         return queue.waiting

@@ -1,4 +1,4 @@
-"""One process at a time on a SQLite file, where the linked SQLite needs that."""
+"""A lock that allows one process on a SQLite file, for versions of SQLite that need it."""
 
 import os
 import sqlite3
@@ -12,7 +12,7 @@ _SAFE_SQLITE = (3, 51, 3)
 
 
 def single_process_reason() -> str | None:
-    """Why only one process may use a file: before 3.51.3 a write and a checkpoint of two could corrupt it."""
+    """Why only one process may use a file: before 3.51.3, a concurrent write and checkpoint could corrupt it."""
     if sqlite3.sqlite_version_info >= _SAFE_SQLITE:
         return None
     return (
@@ -22,20 +22,20 @@ def single_process_reason() -> str | None:
 
 
 class ProcessLock:
-    """Held by the one process that uses a database file, in a file beside it; ends with the process.
+    """A lock file next to the database, held by the process that uses it. It is released when the process ends.
 
-    The database itself cannot be locked for this: closing any handle on it would drop the locks
-    that SQLite holds in this process (POSIX.1-2017, fcntl).
+    The database file itself cannot be locked: closing any handle on it would release the locks that SQLite holds in
+    this process (POSIX.1-2017, fcntl).
 
-    :param wait: for how many seconds to wait for the process that holds it.
-    :raises StorageUnavailable: another process holds it, or there can be no file.
+    :param wait: how many seconds to wait for the process that holds it.
+    :raises StorageUnavailable: another process holds it, or the file cannot be created.
     """
 
     def __init__(self, database: Path, *, wait: float = 0) -> None:
         self._path = (path := database.resolve()).with_name(f"{path.name}-process")
-        self._handle = self._take(monotonic() + wait)
+        self._handle = self._acquire(monotonic() + wait)
 
-    def _take(self, deadline: float) -> int:
+    def _acquire(self, deadline: float) -> int:
         while True:
             try:
                 handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -54,7 +54,7 @@ class ProcessLock:
 
 
 def _is_same(path: Path, handle: int) -> bool:
-    """Whether the file is still there, and was not removed by who held it after we had opened it."""
+    """Whether the file still exists: its previous holder may have deleted it after we opened it."""
     try:
         return path.stat().st_ino == os.fstat(handle).st_ino
     except FileNotFoundError:
@@ -63,7 +63,7 @@ def _is_same(path: Path, handle: int) -> bool:
 
 def _lock(handle: int) -> bool:
     if sys.platform == "win32":
-        return True  # no such lock there; several processes are up to the operator
+        return True  # not available; operators must run one process only
     import fcntl
 
     try:

@@ -1,4 +1,4 @@
-"""PostgreSQL's driver, which would wait for a silent server for ever."""
+"""Deadlines for psycopg, which by itself waits for a silent server without limit."""
 
 from contextlib import suppress
 from typing import Any, Self, TypeVar
@@ -17,19 +17,19 @@ Result = TypeVar("Result")
 
 
 class DeadlineConnection(Connection[Any]):
-    """Waits no longer than its thread may. Then it is closed: what it still would hear answers nobody's question."""
+    """A connection that waits no longer than its thread's deadline, then closes: a late response is of no use."""
 
     @classmethod
-    def _connect_gen(cls, conninfo: str = "") -> PQGenConn["DeadlineConnection"]:  # asked again ten times a second
+    def _connect_gen(cls, conninfo: str = "") -> PQGenConn["DeadlineConnection"]:  # resumed ten times a second
         connecting = super()._connect_gen(conninfo)
         try:
-            waits_for = next(connecting)
+            state = next(connecting)
             while seconds_left():
-                waits_for = connecting.send((yield waits_for))
+                state = connecting.send((yield state))
         except StopIteration as done:
             connection: DeadlineConnection = done.value
             return connection
-        raise OperationalError("no connection could be made in time")
+        raise OperationalError("timed out while connecting")
 
     def unbuffered_cursor(self) -> "UnbufferedCursor":
         return UnbufferedCursor(self)
@@ -39,14 +39,14 @@ class DeadlineConnection(Connection[Any]):
             return super().wait(gen, interval, seconds_left())
         except errors._WaitTimeout:
             self.close()
-            raise OperationalError("the server did not answer in time") from None
+            raise OperationalError("the server did not respond in time") from None
 
     def begin(self, isolation_level: str) -> None:
         """Begin a transaction now. psycopg sends no BEGIN of its own while there is one."""
         self.pgconn.send_query(f"BEGIN ISOLATION LEVEL {isolation_level}".encode())
         for result in self.wait(execute(self.pgconn)):
             if result.status != ExecStatus.COMMAND_OK:
-                raise OperationalError("the server refuses to begin a transaction", pgconn=self.pgconn)
+                raise OperationalError("the server refused to begin a transaction", pgconn=self.pgconn)
 
 
 class UnbufferedCursor(Cursor[Any]):

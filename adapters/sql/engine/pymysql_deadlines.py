@@ -1,4 +1,4 @@
-"""MariaDB's driver, whose time-outs would be the same for each wait, however little time is left."""
+"""Deadlines for PyMySQL, whose timeouts are otherwise the same for every wait."""
 
 from functools import cache
 from ssl import SSLContext
@@ -10,7 +10,7 @@ from pymysql.cursors import SSCursor
 from service_layer.deadline import seconds_left
 
 _MIN_TIMEOUT = 0.001
-"""Seconds; 0 would mean not to wait at all, which a socket does in its own way."""
+"""Seconds; 0 would make the socket non-blocking."""
 
 
 @cache
@@ -20,7 +20,7 @@ def _tls_context(**options: Any) -> SSLContext:
 
 
 class DeadlineConnection(Connection):
-    """Waits no longer than its thread may. Then it is closed: what it still would hear answers nobody's question."""
+    """A connection that waits no longer than its thread's deadline, then closes: a late response is of no use."""
 
     connect_timeout: float
     ctx: SSLContext
@@ -38,7 +38,7 @@ class DeadlineConnection(Connection):
 
     def _execute_command(self, command: int, sql: str | bytes) -> None:
         self._set_timeouts()
-        super()._execute_command(command, sql)  # type: ignore[misc]  # every statement passes here
+        super()._execute_command(command, sql)  # type: ignore[misc]  # all statements pass here
 
     def _force_close(self) -> None:
         """Close without reading the rest of an unbuffered result, which PyMySQL would do when it is freed."""
@@ -50,5 +50,5 @@ class DeadlineConnection(Connection):
         self._read_timeout = self._write_timeout = max(seconds_left(), _MIN_TIMEOUT)
 
     def _create_ssl_ctx(self, options: dict[str, Any]) -> SSLContext:
-        """Made once: to read whom the system trusts takes 20 ms of processor time, in which no other thread runs."""
+        """Return a cached context: loading the system's certificates takes 20 ms with the GIL held."""
         return _tls_context(**options)

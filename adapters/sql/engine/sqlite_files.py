@@ -1,4 +1,4 @@
-"""Whom SQLite lets read the files that it makes."""
+"""Permissions of the files that SQLite creates."""
 
 import os
 from contextlib import suppress
@@ -8,19 +8,19 @@ from sqlalchemy import Engine, event
 
 
 def create_private_files(engine: Engine) -> None:
-    """Let a SQLite engine that finds no file make one for this user only; one that is there keeps its mode.
+    """Have a SQLite engine create its file readable for this user only. An existing file keeps its mode.
 
-    SQLite itself would let everybody read it. It gives the mode of the file to those that it makes beside it.
+    SQLite by itself would create it readable for all. It gives the mode of the file to its journals and logs.
     """
     event.listen(engine, "do_connect", _create)
 
 
 def _create(_dialect: object, _record: object, arguments: list[Any], _options: object) -> None:
-    """Make the file if it is not there.
+    """Create the file if it does not exist.
 
-    One that is there is not even opened: to close it would end the locks that SQLite has on it in this process.
+    An existing file is not even opened: closing it would release SQLite's locks in this process.
     """
     name = str(arguments[0])
     if name and name != ":memory:" and not name.startswith("file:"):
-        with suppress(OSError):  # of which SQLite says more
+        with suppress(OSError):  # SQLite reports the error
             os.close(os.open(os.path.realpath(name), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))

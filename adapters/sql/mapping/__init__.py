@@ -1,1 +1,1 @@
-"""Tables, column types, and the mapping of the domain onto them."""
+"""Tables, column types, and the mapping of domain classes to them."""

@@ -1,7 +1,7 @@
-"""Removing users with many items: first they are marked, then their items are deleted in steps.
+"""Deleting users with many items: the user is marked as removed first, then the items are deleted in steps.
 
-To delete a million items takes SQLite a minute, and nobody else can write meanwhile. So one short transaction marks
-the user as removed, and from then on no statement finds the user or the items.
+Deleting a million items takes SQLite a minute, in which no other transaction can write. So one short transaction marks
+the user as removed. From then on no statement returns the user or the items.
 """
 
 from time import monotonic
@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session
 from adapters.sql.mapping.tables import REMOVED, items, removed_users, users
 
 DIRECT_DELETE_MAX = 1_000
-"""Items at most that are deleted together with their user."""
+"""Up to this many items are deleted in one transaction with their user."""
 
 _STEP = 0.05
-"""Seconds of deleting, after which others may write."""
+"""Seconds of deleting after which other transactions may write."""
 
 _BATCH = 100
-"""Items that one statement deletes."""
+"""Items deleted per statement."""
 
 
 _mark = select(removed_users.c.user_id)
@@ -27,26 +27,26 @@ _mark = select(removed_users.c.user_id)
 FIRST_REMOVED = _mark.limit(1)
 
 NO_REMOVED_USERS = ~_mark.exists()
-"""Whether nothing is hidden. Servers plan it in a third of the time that ``not_removed`` takes them."""
+"""Whether nothing is hidden. Servers plan this in a third of the time of ``not_removed``."""
 
 
 def not_removed(user_id: ColumnElement[int | None]) -> ColumnElement[bool]:
-    """Whether the user with this id is not marked as removed; also true of null, the owner of nobody's items.
+    """Whether the user with this id is not marked as removed. True for null, the owner of items without one.
 
-    Databases answer the first half once for a statement, which is nearly always all that they have to do.
+    Databases evaluate the first half once per statement, and nearly always need nothing else.
     """
     return or_(NO_REMOVED_USERS, ~_mark.where(removed_users.c.user_id == user_id).exists())
 
 
 def is_visible(table: Table) -> ColumnElement[bool]:
-    """Whether a row of users or items is not hidden."""
+    """Whether a row of ``users`` or ``items`` is not hidden."""
     return not_removed(items.c.owner_id if table is items else table.c.id)
 
 
 def count_visible(user_id: Column[int]) -> Select[Any]:
-    """One row of one number: how many rows there are in the table of this column, but for those of removed users.
+    """Count the rows of this column's table, without those of removed users.
 
-    SQLite knows how many rows a table has without looking at them, if that is all that it is asked.
+    SQLite has an optimization for counting all rows of a table, which applies only without a condition.
     """
     all_rows = select(func.count()).select_from(user_id.table)
     hidden = all_rows.where(user_id.in_(_mark))
@@ -54,13 +54,13 @@ def count_visible(user_id: Column[int]) -> Select[Any]:
 
 
 def has_many_items(session: Session, user_id: int) -> bool:
-    """Whether the user has more items than are deleted in one transaction."""
+    """Whether the user has more than ``DIRECT_DELETE_MAX`` items."""
     one_more = select(items.c.id).where(items.c.owner_id == user_id).limit(1).offset(DIRECT_DELETE_MAX)
     return session.scalar(one_more) is not None
 
 
 def mark_removed(session: Session, user_id: int, version: int) -> bool:
-    """Hide a user and all of their items, free the address, and forget the rest; whether the version was this one."""
+    """Hide a user and their items, and erase their data; return False if the version is another one."""
     emptied = {"email": "", "email_key": f"removed {user_id}", "hashed_password": "", "version": REMOVED}
     marked = update(users).where(users.c.id == user_id, users.c.version == version).values(emptied)
     connection = session.connection()
@@ -71,9 +71,9 @@ def mark_removed(session: Session, user_id: int, version: int) -> bool:
 
 
 def purge_step(session: Session) -> bool:
-    """Delete some items of a user who is marked, and with the last of them the user; whether there was one.
+    """Delete some items of a removed user, and the user after the last item; return False if there is none.
 
-    Of several processes that do so at once, each takes another user.
+    Concurrent processes work on different users.
     """
     user_id = session.scalar(FIRST_REMOVED.with_for_update(skip_locked=True))
     if user_id is None:

@@ -1,17 +1,17 @@
-"""Which schema this code was written for, and which one a database has."""
+"""The schema revisions that this code knows, and the one that a database has."""
 
 from sqlalchemy import Engine, String, column, inspect, select, table
 
 from service_layer.errors import SchemaMismatch, SchemaNewer
 
 REVISIONS = ("0001", "0002", "0003", "0004")
-"""All migrations, oldest first. Kept here so that a start need not load Alembic; a test compares."""
+"""All migrations, oldest first. Repeated here so that startup need not import Alembic; a test compares them."""
 
 _version = table("alembic_version", column("version_num", String))
 
 
 def current_revision(engine: Engine) -> str | None:
-    """The revision that the database was last migrated to; None before the first."""
+    """Return the revision of the database; None if it was never migrated."""
     if not inspect(engine).has_table("alembic_version"):
         return None
     with engine.connect() as connection:
@@ -19,10 +19,10 @@ def current_revision(engine: Engine) -> str | None:
 
 
 def check_revision(revision: str | None) -> None:
-    """Return if the database is at the newest revision that this code knows.
+    """Check that the database has the newest revision that this code knows.
 
-    :raises SchemaMismatch: it is behind, and ``belongings migrate`` is to be run; or it was
-        migrated by a newer version of this service, which is to be run instead.
+    :raises SchemaMismatch: the database must be migrated.
+    :raises SchemaNewer: the database was migrated by a newer version of the service.
     """
     if revision == REVISIONS[-1]:
         return

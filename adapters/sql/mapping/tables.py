@@ -1,4 +1,4 @@
-"""The tables, and how the domain's classes map to them."""
+"""The tables, and the mapping of domain classes to them."""
 
 from sqlalchemy import (
     BigInteger,
@@ -63,7 +63,7 @@ items = Table(
 )
 
 REMOVED = 0
-"""The version of a user who is removed, but still has a row for the items that are not deleted yet."""
+"""The version of a removed user, whose row remains until all of their items are deleted."""
 
 removed_users = Table(
     "removed_users",
@@ -82,16 +82,16 @@ idempotency_keys = Table(
 
 
 def data_tables() -> list[Table]:
-    """All but what is forgotten after a day or purged; each after those that its foreign keys lead to."""
+    """The tables with lasting data, without idempotency keys and removed users; referenced tables come first."""
     return [table for table in metadata.sorted_tables if table not in (idempotency_keys, removed_users)]
 
 
 ENTITIES: dict[Table, type[User | Item]] = {users: User, items: Item}
-"""The class of the domain whose instances are the rows of a table."""
+"""The domain class of each table."""
 
 
 def start_mappers() -> None:
-    """Map ``User`` and ``Item`` to their tables, once in the life of the process."""
+    """Map ``User`` and ``Item`` to their tables, once per process."""
     try:
         class_mapper(User)
     except UnmappedClassError:
@@ -107,7 +107,7 @@ def _check(_mapper: object, _connection: object, entity: User | Item) -> None:
 
 
 def _check_owner(_mapper: object, connection: Connection, item: Item) -> None:
-    """Refuse a new owner who is removed: the foreign key, which has locked the row by now, finds it all the same."""
+    """Reject a removed user as new owner. The foreign key, which has locked the user by now, accepts one."""
     if item.owner_id is None or not get_history(item, "owner_id").has_changes():
         return
     owner = select(users.c.version).where(users.c.id == item.owner_id)

@@ -1,4 +1,4 @@
-"""Column types that mean the same on every database."""
+"""Column types that behave the same on every database."""
 
 from decimal import Decimal
 from typing import Any
@@ -8,21 +8,20 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeDecorator
 
 Id = BigInteger().with_variant(Integer, "sqlite")
-"""64 bits everywhere; SQLite gives ids by itself only to a column of type INTEGER."""
+"""64 bits everywhere; SQLite generates ids only for columns of type INTEGER."""
 
 
 class ExactString(String):
-    """Text that is compared and sorted by its code points.
+    """Text that is compared and sorted by code points.
 
-    Left to themselves MariaDB folds case and accents and ignores trailing blanks, and
-    PostgreSQL sorts by the locale that its cluster was made with.
+    By default MariaDB ignores case, accents and trailing spaces, and PostgreSQL sorts by the locale of its cluster.
     """
 
     __visit_name__ = "exact_string"
 
 
 class ExactText(Text):
-    """The same without a length: on MariaDB up to 16 MB, as much as a statement can have there by default."""
+    """``ExactString`` without a length; on MariaDB up to 16 MB, its default limit for a statement."""
 
     __visit_name__ = "exact_text"
 
@@ -48,7 +47,7 @@ def _mysql(type_: ExactString | ExactText, compiler: Any, **options: Any) -> str
 
 
 class Cents(TypeDecorator[Decimal]):
-    """An amount with two places, kept as a whole number of hundredths: SQLite's NUMERIC is a float."""
+    """An amount with two decimal places, stored as an integer number of cents: SQLite's NUMERIC is a float."""
 
     impl = BigInteger
     cache_ok = True
