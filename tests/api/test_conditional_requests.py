@@ -9,7 +9,7 @@ from tests.api.problems import expect_problem
 
 CHANGES: dict[str, dict[str, object]] = {"users": {"is_active": False}, "items": {"title": "Sieve"}}
 every_kind = pytest.mark.parametrize("kind", ["users", "items"])
-NO_LISTS = [
+MALFORMED_LISTS = [
     "{tag}junk",
     "junk{tag}",
     '"x, {tag}, y"',
@@ -21,7 +21,7 @@ NO_LISTS = [
     "w/{tag}",
     "{tag}\xa0",
 ]
-"""Headers with entity tags. ``{}`` is the current one."""
+"""Malformed lists of entity tags, although each contains the current one."""
 
 LISTS = ["{tag}", '"x", {tag}', ' "x" ,{tag}, W/"y"', ", ,{tag}\t,,", '"a,b",{tag}']
 
@@ -76,7 +76,7 @@ def test_a_current_representation_is_not_sent_again(
 
 
 @every_kind
-@pytest.mark.parametrize("given", ['"x"', "nonsense", "", *NO_LISTS])
+@pytest.mark.parametrize("given", ['"x"', "nonsense", "", *MALFORMED_LISTS])
 def test_a_representation_that_the_client_does_not_have_is_sent(
     client: TestClient, paths: dict[str, str], kind: str, given: str
 ) -> None:
@@ -102,7 +102,7 @@ def test_a_resource_that_has_changed_is_not_overwritten(client: TestClient, path
     client.patch(paths[kind], json=CHANGES[kind])
     now = client.get(paths[kind])
     for method, body in (("PATCH", CHANGES[kind]), ("DELETE", None)):
-        for stale in (seen, '"x"', "W/{tag}", "nonsense", "", *NO_LISTS):
+        for stale in (seen, '"x"', "W/{tag}", "nonsense", "", *MALFORMED_LISTS):
             given = stale.format(tag=now.headers["ETag"]).encode("latin-1")
             response = client.request(method, paths[kind], json=body, headers=[(b"If-Match", given)])
             expect_problem(response, 412, "changed-meanwhile")
@@ -143,7 +143,7 @@ def test_if_none_match_refuses_a_change_of_a_listed_representation(
 
 
 @every_kind
-@pytest.mark.parametrize("given", ['"x"', "nonsense", "", *NO_LISTS])
+@pytest.mark.parametrize("given", ['"x"', "nonsense", "", *MALFORMED_LISTS])
 def test_if_none_match_allows_a_change_of_any_other_representation(
     client: TestClient, paths: dict[str, str], kind: str, given: str
 ) -> None:
