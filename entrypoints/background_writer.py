@@ -1,4 +1,4 @@
-"""Standard error that is written in the background, so that nobody in this process waits for what reads it."""
+"""Writing standard error in a background thread, so that a slow reader of the log blocks nothing else."""
 
 import atexit
 import io
@@ -11,46 +11,46 @@ from time import monotonic, sleep
 from typing import Any
 
 LIMIT = 4 * 1024 * 1024
-"""Bytes that wait to be written; some 35,000 lines for requests."""
+"""The maximum bytes that wait to be written: about 35,000 lines for requests."""
 
-_PIECE = 64 * 1024
+_CHUNK = 64 * 1024
 _PAUSE = 0.02
-"""Seconds in which more may come before all of it is written at once. A write for each line takes longer, and a thread
-that wakes up for each takes the interpreter from the requests."""
+"""Seconds in which lines are collected before they are written at once. A write for each line would take longer in all,
+and the thread would take the interpreter from the requests each time."""
 
-_LAST_LINES = 0.5
-"""Seconds for what was logged last to be written before the process ends."""
+_FLUSH_TIMEOUT = 0.5
+"""Seconds for the last lines to be written before the process ends."""
 
 
 def write_stderr_in_background(describe: Callable[[int], str]) -> None:
-    """Let a thread write standard error from here on, whatever it comes from: logging, warnings, tracebacks.
+    """Replace ``sys.stderr``, so that a thread writes all of it: the log, warnings, tracebacks.
 
-    :param describe: the line that says how many were dropped.
+    :param describe: makes the line that says how many lines were dropped.
     """
     plain = sys.stderr
     try:
         file = plain.fileno()
-    except (AttributeError, OSError):  # it is closed, or no file
+    except (AttributeError, OSError):  # it is closed, or not a file
         return
     if _writer():
         return
 
     def end() -> None:
         if flush_stderr():
-            sys.stderr = plain  # for what is said when threads have ended
+            sys.stderr = plain  # for output after threads have ended
 
     sys.stderr = io.TextIOWrapper(BackgroundWriter(file, describe), plain.encoding, plain.errors, write_through=True)
     atexit.register(end)
 
 
 def flush_stderr() -> bool:
-    """Wait until all of it is written, but not long; whether it is."""
+    """Wait until all lines are written, for half a second at most; return whether they are."""
     writer = _writer()
-    return writer is None or writer.drain(_LAST_LINES)
+    return writer is None or writer.drain(_FLUSH_TIMEOUT)
 
 
 def dropped_lines() -> int:
-    """How many lines this process has dropped, as they were not read in time."""
+    """The number of lines that this process has dropped because they were not read in time."""
     writer = _writer()
     return 0 if writer is None else writer.dropped
 
@@ -61,13 +61,13 @@ def _writer() -> "BackgroundWriter | None":
 
 
 class BackgroundWriter(io.RawIOBase):
-    """Keeps what is written to it, in order, until a thread of its own has written it to the file.
+    """A stream that buffers what is written to it, and writes it to a file in a thread.
 
-    Past ``LIMIT`` it drops what comes, and says how much that was in a line of its own once there is room again.
+    While the buffer is full, it drops lines. Once there is room again, it adds a line that says how many.
 
-    :param file: its descriptor.
-    :param describe: the line that says how many were dropped.
-    :ivar dropped: how many lines were dropped until now.
+    :param file: the file descriptor.
+    :param describe: makes the line that says how many lines were dropped.
+    :ivar dropped: the number of lines that were dropped.
     """
 
     def __init__(self, file: int, describe: Callable[[int], str]) -> None:
@@ -78,36 +78,36 @@ class BackgroundWriter(io.RawIOBase):
         os.register_at_fork(after_in_child=self._start)
 
     def _start(self) -> None:
-        """Begin with nothing. So does a process that was forked, as threads stay with the one that it came from."""
-        self._lock = RLock()  # no Lock: a finalizer, which may run anywhere, can have something to log
-        self._kept = bytearray()
+        """Start with an empty buffer and no thread. So does a forked process, which does not inherit threads."""
+        self._lock = RLock()  # reentrant: a finalizer may run at any point, and log
+        self._buffer = bytearray()
         self._writing = False
         self._failing = False
         self.dropped = 0
-        self._described = 0
+        self._reported = 0
         self._wake = SimpleQueue[None]()
         self._thread: Thread | None = None
 
     def write(self, data: Any, /) -> int:
-        """Keep this until it is written, or drop it; never wait."""
+        """Buffer the data, or drop it if the buffer is full; never block."""
         with self._lock:
-            if len(self._kept) + len(data) > LIMIT:
+            if len(self._buffer) + len(data) > LIMIT:
                 self.dropped += data.count(b"\n")
                 return len(data)
-            if not self._kept:
+            if not self._buffer:
                 self._wake.put(None)
-            if self._described < self.dropped:
-                self._say_dropped()
-            self._kept += data
+            if self._reported < self.dropped:
+                self._report_dropped()
+            self._buffer += data
             if self._thread is None:
                 self._thread = Thread(target=self._run, name="log", daemon=True)
                 self._thread.start()
         return len(data)
 
     def drain(self, seconds: float) -> bool:
-        """Wait until all is written, or this long; whether it is."""
+        """Wait until the buffer is empty, at most this long; return whether it is."""
         deadline = monotonic() + seconds
-        while self._kept or self._writing:
+        while self._buffer or self._writing:
             if monotonic() > deadline:
                 return False
             sleep(_PAUSE / 4)
@@ -126,32 +126,32 @@ class BackgroundWriter(io.RawIOBase):
         while True:
             self._wake.get()
             sleep(_PAUSE)
-            while piece := self._take():
-                self._put(piece)
+            while chunk := self._take():
+                self._put(chunk)
 
     def _take(self) -> bytes:
         with self._lock:
-            if not self._kept and self._described < self.dropped and not self._failing:
-                self._say_dropped()
-            piece = bytes(self._kept[:_PIECE])
-            self._writing = bool(piece)  # before it is gone from the others, or it might be forgotten
-            del self._kept[:_PIECE]
-            return piece
+            if not self._buffer and self._reported < self.dropped and not self._failing:
+                self._report_dropped()
+            chunk = bytes(self._buffer[:_CHUNK])
+            self._writing = bool(chunk)  # set before the buffer is emptied, or drain() might miss it
+            del self._buffer[:_CHUNK]
+            return chunk
 
-    def _say_dropped(self) -> None:
-        count = self.dropped - self._described
-        self._described = self.dropped
-        self._kept += f"{self._describe(count)}\n".encode()
+    def _report_dropped(self) -> None:
+        count = self.dropped - self._reported
+        self._reported = self.dropped
+        self._buffer += f"{self._describe(count)}\n".encode()
 
-    def _put(self, piece: bytes) -> None:
+    def _put(self, chunk: bytes) -> None:
         self._failing = False
-        while piece:
+        while chunk:
             try:
-                piece = piece[os.write(self._file, piece) :]
+                chunk = chunk[os.write(self._file, chunk) :]
             except BlockingIOError:
                 sleep(_PAUSE)
-            except OSError:  # a full disk, or nobody who could ever read it: no reason to fail
+            except OSError:  # a full disk, or a closed pipe: go on, and drop lines
                 self._failing = True
                 with self._lock:
-                    self.dropped += piece.count(b"\n")
+                    self.dropped += chunk.count(b"\n")
                 return

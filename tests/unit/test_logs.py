@@ -1,5 +1,6 @@
 """What the log says of an error, and what it keeps to itself."""
 
+import io
 import json
 import logging
 import re
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from entrypoints.logging import JsonFormatter, TextFormatter, request_id
+from entrypoints.logging import JsonFormatter, TextFormatter, configure, request_id
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 SECRET = "hunter2"
@@ -94,3 +95,25 @@ def test_outside_of_requests_there_is_no_id() -> None:
     record = logging.LogRecord("belongings", logging.WARNING, __file__, 0, "no towel", (), None)
     assert re.fullmatch(TIME + " WARNING no towel", TextFormatter().format(record))
     assert "request_id" not in json.loads(JsonFormatter().format(record))
+
+
+def test_an_exception_is_logged_once_although_uvicorn_logs_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr("entrypoints.logging._write_in_background", lambda _: None)
+    monkeypatch.setattr(sys, "stderr", written)
+    loggers = [logging.getLogger(name) for name in (None, "uvicorn", "uvicorn.access", "belongings")]
+    for each in loggers:
+        for name in ("handlers", "propagate", "level"):
+            monkeypatch.setattr(each, name, [] if name == "handlers" else getattr(each, name))
+    configure("text")
+    for error in (KeyError("a"), KeyError("b")):
+        logging.getLogger("belongings").error("unexpected error", exc_info=error)
+        logging.getLogger("uvicorn.error").error("Exception in ASGI application", exc_info=error)
+    logging.getLogger("uvicorn.error").error("no exception")
+    assert [line.split(maxsplit=2)[-1] for line in written.getvalue().splitlines()] == [
+        "unexpected error",
+        "builtins.KeyError",
+        "unexpected error",
+        "builtins.KeyError",
+        "no exception",
+    ]
