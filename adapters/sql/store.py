@@ -1,4 +1,4 @@
-"""A SQL database, as its operator sees it."""
+"""A SQL database: startup, health, migrations, maintenance."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -20,18 +20,18 @@ from service_layer.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
 from service_layer.ports import ConnectionUse, Migration
 
 _MIGRATION_WAIT = 5.0
-"""Seconds to wait for other processes that migrate the same file; one that serves from it does not end."""
+"""Seconds to wait for other processes that migrate the same file."""
 
 
 class SqlStore:
-    """Maps the domain, and knows whether the database can be used."""
+    """The ``Store`` of a SQL database."""
 
     def __init__(self, url: URL, engines: Engines, sessions: Sessions) -> None:
         self._url = url
         self._engines = engines
         self._sessions = sessions
         self._lock: ProcessLock | None = None
-        self._was_current = False  # then a newer schema than this code's comes from an update that is under way
+        self._was_current = False  # if so, a newer schema comes from a rolling update
 
     @property
     def label(self) -> str:
@@ -52,7 +52,7 @@ class SqlStore:
     @property
     def single_process_reason(self) -> str | None:
         if is_in_memory(self._url):
-            return "each would have a database of its own"
+            return "each would have its own database"
         return single_process_reason() if self.embedded else None
 
     @property
@@ -69,18 +69,18 @@ class SqlStore:
         )
 
         held = self._lock is not None
-        self._claim(wait=_MIGRATION_WAIT)
+        self._acquire_lock(wait=_MIGRATION_WAIT)
         try:
-            with _usable():
+            with _connection_errors():
                 current_revision(self._engines.reader)
             return migrate(self._engines.writer.url, revision)
         finally:
             if not held:
-                self._release()
+                self._release_lock()
 
     def prepare(self) -> None:
-        """Migrate an embedded database; leave one that others may use alone."""
-        self._claim(wait=0)
+        """Migrate an embedded database; only check one on a server, which others may use."""
+        self._acquire_lock(wait=0)
         try:
             self.check()
         except SchemaNewer:
@@ -91,7 +91,7 @@ class SqlStore:
             self.migrate()
 
     def check(self) -> None:
-        with _usable():
+        with _connection_errors():
             revision = retry_if_disconnected(lambda: current_revision(self._engines.reader))
         try:
             check_revision(revision)
@@ -110,14 +110,14 @@ class SqlStore:
 
     def close(self) -> None:
         self._engines.close()
-        self._release()
+        self._release_lock()
 
-    def _claim(self, *, wait: float) -> None:
-        """Be the one process that uses the file, where the linked SQLite needs that."""
+    def _acquire_lock(self, *, wait: float) -> None:
+        """Lock the file for this process, if the linked SQLite needs that."""
         if self.embedded and single_process_reason() and self._lock is None:
             self._lock = ProcessLock(self._path, wait=wait)
 
-    def _release(self) -> None:
+    def _release_lock(self) -> None:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
@@ -130,8 +130,8 @@ def _use(engine: Engine) -> ConnectionUse:
 
 
 @contextmanager
-def _usable() -> Iterator[None]:
-    """At the first contact anything that the driver says means that this is no database to use."""
+def _connection_errors() -> Iterator[None]:
+    """Treat every driver error as unavailability: the first connection may fail in many ways."""
     try:
         with translate_errors():
             yield
@@ -140,7 +140,7 @@ def _usable() -> Iterator[None]:
 
 
 def describe(url: URL) -> str:
-    """Where a database is, for people: without the password and without the options, which may hold one."""
+    """Describe a database without its password and its options, which may contain one."""
     if is_in_memory(url):
         return "SQLite in a temporary file (lost when the service ends)"
     if url.get_backend_name() == "sqlite":

@@ -1,1 +1,1 @@
-"""The read side: views, and the statements behind them."""
+"""The read side: views and their statements."""

@@ -1,4 +1,4 @@
-"""What can be asked of items, as conditions, with the parameters of ``parameters.py``."""
+"""SQL conditions for the filters of items; ``parameters.py`` provides their parameters."""
 
 from collections.abc import Collection
 from typing import Any
@@ -14,35 +14,35 @@ Column = ColumnElement[Any]
 _title, _, _cents, _id, _owner = item_columns(items)
 OWNER, TITLE, CENTS, ID = _owner, _title, _cents, _id
 
-WANTED: dict[Column, Column] = {  # a String without a length: a cast to the column's would cut the value
+FILTER_PARAMETERS: dict[Column, Column] = {  # no length: a cast to the column's length would truncate the value
     OWNER: bindparam("owner", type_=BigInteger),
     TITLE: bindparam("title", type_=String),
 }
 _FILTERS: dict[str, ColumnElement[bool]] = {
-    "owner": _owner == WANTED[OWNER],
-    "nobody": _owner.is_(None),
-    "title": _title == WANTED[TITLE],
-    "least": _cents >= bindparam("least", type_=BigInteger),
-    "most": _cents <= bindparam("most", type_=BigInteger),
+    "owner": _owner == FILTER_PARAMETERS[OWNER],
+    "no_owner": _owner.is_(None),
+    "title": _title == FILTER_PARAMETERS[TITLE],
+    "min_cents": _cents >= bindparam("min_cents", type_=BigInteger),
+    "max_cents": _cents <= bindparam("max_cents", type_=BigInteger),
 }
 
 INDEXES: dict[Column, tuple[str, set[str]]] = {
-    OWNER: ("ix_items_owner_id_id", {"owner", "nobody"}),
+    OWNER: ("ix_items_owner_id_id", {"owner", "no_owner"}),
     TITLE: ("ix_items_title_id", {"title"}),
-    CENTS: ("ix_items_price_id", {"least", "most"}),
+    CENTS: ("ix_items_price_id", {"min_cents", "max_cents"}),
 }
-"""The index of each column, where those that have the same in it lie in id order; and which filters it serves."""
+"""The index of each column, in which equal values are in id order, and the filters that it can serve."""
 
 
-def filters(asked: Collection[str], dialect: str) -> dict[str, ColumnElement[bool]]:
-    """The condition of each filter that is asked for, by the name of its parameter."""
-    words = [name for name in asked if name.startswith("word")]
-    return {name: _FILTERS[name] for name in asked if name in _FILTERS} | {
-        name: _has(bindparam(name, type_=String), dialect) for name in words
+def conditions(names: Collection[str], dialect: str) -> dict[str, ColumnElement[bool]]:
+    """Return the condition of each filter, by the name of its parameter."""
+    words = [name for name in names if name.startswith("word")]
+    return {name: _FILTERS[name] for name in names if name in _FILTERS} | {
+        name: _contains(bindparam(name, type_=String), dialect) for name in words
     }
 
 
-def _has(word: ColumnElement[str], dialect: str) -> ColumnElement[bool]:
-    if dialect == "sqlite":  # to its LIKE, U+FFFD, U+FFFE and U+FFFF are the same
+def _contains(word: ColumnElement[str], dialect: str) -> ColumnElement[bool]:
+    if dialect == "sqlite":  # its LIKE does not distinguish U+FFFD, U+FFFE and U+FFFF
         return func.instr(items.c.search_text, word) > 0
     return items.c.search_text.like(word, escape=ESCAPE)

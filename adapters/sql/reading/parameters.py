@@ -1,6 +1,6 @@
-"""What lists of users and items are asked for, as parameters of statements.
+"""Statement parameters for pages, filters and sorts of users and items.
 
-Which parameters there are decides which statement it is. Their order is always the same.
+The names of the parameters select the statement. Their order is always the same.
 """
 
 from dataclasses import replace
@@ -12,77 +12,80 @@ from domain.text import fold_text
 from domain.users import canonical_email
 from service_layer.read_models import ID_MAX, ItemFilter, Owner, PageParams, Sort, UserFilter
 
-Asked = dict[str, Any]
+Parameters = dict[str, Any]
 
 ESCAPE = "/"
-"""In patterns, before a sign that means itself."""
+"""The escape character of LIKE patterns."""
 
-_AS_THEMSELVES = str.maketrans({sign: ESCAPE + sign for sign in f"{ESCAPE}%_"})
+_ESCAPED = str.maketrans({character: ESCAPE + character for character in f"{ESCAPE}%_"})
 
 
-def user_parameters(filter: UserFilter) -> Asked:
-    """``email_key`` and ``active``, as far as they are asked for."""
-    asked: Asked = {}
+def user_parameters(filter: UserFilter) -> Parameters:
+    """Return ``email_key`` and ``active``, if the filter has them."""
+    parameters: Parameters = {}
     if filter.email is not None:
-        asked["email_key"] = canonical_email(filter.email)
+        parameters["email_key"] = canonical_email(filter.email)
     if filter.is_active is not None:
-        asked["active"] = filter.is_active
-    return asked
+        parameters["active"] = filter.is_active
+    return parameters
 
 
-def item_parameters(filter: ItemFilter, dialect: str) -> Asked:
-    """``owner`` or ``nobody``, ``title``, ``least`` and ``most`` in cents, and each word or its pattern."""
-    asked: Asked = {}
+def item_parameters(filter: ItemFilter, dialect: str) -> Parameters:
+    """Return ``owner`` or ``no_owner``, ``title``, ``min_cents`` and ``max_cents``, and each word or its pattern."""
+    parameters: Parameters = {}
     if filter.owner is Owner.NONE:
-        asked["nobody"] = True
+        parameters["no_owner"] = True
     elif filter.owner is not Owner.ANY:
-        asked["owner"] = filter.owner
+        parameters["owner"] = filter.owner
     if filter.title is not None:
-        asked["title"] = filter.title
+        parameters["title"] = filter.title
     if filter.min_price is not None:
-        asked["least"] = _cents(filter.min_price, ROUND_CEILING)
+        parameters["min_cents"] = _cents(filter.min_price, ROUND_CEILING)
     if filter.max_price is not None:
-        asked["most"] = _cents(filter.max_price, ROUND_FLOOR)
+        parameters["max_cents"] = _cents(filter.max_price, ROUND_FLOOR)
     for n, word in enumerate(filter.words):
-        asked[f"word{n}"] = fold_text(word) if dialect == "sqlite" else f"%{fold_text(word).translate(_AS_THEMSELVES)}%"
-    return asked
+        parameters[f"word{n}"] = fold_text(word) if dialect == "sqlite" else f"%{fold_text(word).translate(_ESCAPED)}%"
+    return parameters
 
 
-def page_parameters(page: PageParams) -> Asked:
-    """``after``, ``skip`` and ``rows``: one more than is shown tells whether there are more."""
+def page_parameters(page: PageParams) -> Parameters:
+    """Return ``after``, ``skip`` and ``rows``: one more than the limit, which shows whether there are more."""
     return {"after": page.after, "skip": page.skip, "rows": page.limit + 1}
 
 
 def simplify_sort(filter: ItemFilter, page: PageParams) -> tuple[Sort, PageParams]:
-    """To sort items of one title by title is to sort them by id: that sort, and where the page begins in it."""
-    title, place = filter.title, page.after_value
+    """Replace a sort by title among items of one title by a sort by id, with the page parameters to match."""
+    title, start = filter.title, page.after_value
     if title is None or not filter.sort.endswith("title"):
         return filter.sort, page
     descending = filter.sort.startswith("-")
-    if page.after and isinstance(place, str) and place != title:
-        all_behind = (place < title) != descending
-        page = replace(page, after=0 if all_behind else 1 if descending else ID_MAX)
+    if page.after and isinstance(start, str) and start != title:
+        all_after = (start < title) != descending
+        page = replace(page, after=0 if all_after else 1 if descending else ID_MAX)
     return "-id" if descending else "id", page
 
 
-def sorted_page_parameters(page: PageParams, sort: Sort) -> Asked:
-    """The same with ``reach``, their sum; without ``after`` from the beginning; ``value`` is the title or the cents
-    of the place to begin behind, and not there among items without a price."""
-    asked = page_parameters(page) | {"reach": min(page.skip + page.limit + 1, ID_MAX)}
+def sorted_page_parameters(page: PageParams, sort: Sort) -> Parameters:
+    """Return the parameters of a page of a sorted list.
+
+    ``reach`` is the number of rows up to the end of the page. ``after`` is missing for a page from the first row on.
+    ``value`` is the title or the cents of the row before the page; it is missing if that row has no price.
+    """
+    parameters = page_parameters(page) | {"reach": min(page.skip + page.limit + 1, ID_MAX)}
     value, descending = page.after_value, sort.startswith("-")
     if not page.after:
-        del asked["after"]
+        del parameters["after"]
     elif isinstance(value, Decimal) and sort.endswith("price"):
-        asked["value"] = _cents(value, ROUND_CEILING if descending else ROUND_FLOOR)
-        if Decimal(asked["value"]).scaleb(-2) != value:  # no item has this price, so all of the next one are behind it
-            asked["after"] = 0 if descending else ID_MAX
+        parameters["value"] = _cents(value, ROUND_CEILING if descending else ROUND_FLOOR)
+        if Decimal(parameters["value"]).scaleb(-2) != value:  # no item has this price; start before the next one
+            parameters["after"] = 0 if descending else ID_MAX
     elif sort.endswith("title"):
-        asked["value"] = value
-    return asked
+        parameters["value"] = value
+    return parameters
 
 
 def _cents(price: Decimal, rounding: str) -> int:
-    """Below and above all prices there is one number each."""
+    """Convert to cents; all prices out of range become one number below or above the range."""
     if price < 0:
         return -1
     if price > PRICE_MAX:

@@ -1,4 +1,4 @@
-"""Reads, each statement by itself."""
+"""Running queries in autocommit, with a retry if the connection was lost."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -17,21 +17,21 @@ Read = TypeVar("Read")
 
 
 def retry_if_disconnected(read: Callable[[], Read]) -> Read:
-    """What this reads; it is asked once more if the server has closed the connection in the meantime, or if
-    SQLite has interrupted it to begin its log anew."""
+    """Call ``read``; retry once if the server has closed the connection, or if SQLite has interrupted the query to
+    truncate its log."""
     try:
         return read()
     except DBAPIError as error:
-        again = error.connection_invalidated or is_interrupted(error)
-        if not again or not seconds_left():
+        retry = error.connection_invalidated or is_interrupted(error)
+        if not retry or not seconds_left():
             raise
     return read()
 
 
 class Reader:
-    """Runs each statement by itself.
+    """Runs queries on an engine, each in autocommit.
 
-    :param engine: its connections are in autocommit, and its driver takes parameters by name.
+    :param engine: in autocommit mode, with a driver that supports named parameters.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -39,15 +39,15 @@ class Reader:
         self._error = engine.dialect.loaded_dbapi.Error
 
     def query(self, statement: SelectBase, *, custom_plan: bool = False) -> Query:
-        """The statement, compiled for this database as ``driver.query`` does."""
+        """Compile a statement for this database, as ``driver.query`` does."""
         return query(statement, self._engine.dialect, custom_plan=custom_plan)
 
     def rows(self, query: Query, **parameters: Any) -> list[Row]:
-        """All rows. The query is run once more if the server has closed the connection in the meantime."""
+        """Run a query and return all rows."""
         return self._read(lambda connection: list(execute(query, connection, parameters).fetchall()))
 
     def some_rows(self, query: Query, take: Callable[[Iterator[Sequence[Row]]], Read], **parameters: Any) -> Read:
-        """What ``take`` makes of chunks of rows. If it does not go through all of them the rest is never received."""
+        """Run a query and return the result of ``take``, called with chunks of rows; unused chunks stay unread."""
         return self._read(lambda connection: _some_rows(connection, query, take, parameters))
 
     def _read(self, read: Callable[[PoolProxiedConnection], Read]) -> Read:
@@ -73,10 +73,10 @@ def _some_rows(
     parameters: dict[str, Any],
 ) -> Read:
     chunks = _chunks(execute(query, connection, parameters, unbuffered=True))
-    taken = take(chunks)
+    result = take(chunks)
     if next(chunks, None):
-        connection.invalidate()  # there is no other way to stop a server
-    return taken
+        connection.invalidate()  # the only way to stop the server from sending
+    return result
 
 
 def _chunks(cursor: Any) -> Iterator[Sequence[Row]]:

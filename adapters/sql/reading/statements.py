@@ -1,7 +1,7 @@
-"""The statements behind the views, written once and compiled once.
+"""The statements of the views. Each is compiled once.
 
-Their parameters are ``item`` and ``user`` (ids), and ``after``, ``skip`` and ``rows`` for pages.
-Those of lists of items that are filtered or sorted are in ``item_lists.py``.
+Parameters are the ids ``item`` and ``user``, and ``after``, ``skip`` and ``rows`` for pages. Statements for filtered or
+sorted lists of items are in ``item_lists.py``.
 """
 
 from collections.abc import Collection
@@ -34,9 +34,12 @@ from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """Rows of ``item`` and ``items``: an item's five columns. Those with ``quick`` are had for less, but there are none
-    while somebody who was removed has items that are not deleted yet. Of ``user`` and ``users``: a user's three
-    columns and an item's five, a row an item, or one row of nulls for a user without any."""
+    """Statements by the read model that they return.
+
+    ``item`` and ``items`` return the five columns of an item. The ``quick`` ones are faster, but return no rows while
+    a removed user has items that are not deleted yet. ``user`` and ``users`` return one row per item: the three columns
+    of the user and the five of the item, which are null for a user without items.
+    """
 
     item: Select[Any]
     quick_item: Select[Any]
@@ -48,11 +51,11 @@ class Statements:
 
 @cache
 def statements_for(dialect: str) -> Statements:
-    """The statements as this kind of database finds the shortest way to the rows."""
+    """The statements in the form that is fastest on this database."""
     own = _own_items_by_range if dialect == "postgresql" else _own_items
-    own_items = limited(own(bindparam("user", type_=BigInteger), AFTER)).subquery("own_items")
+    own_items = paginate(own(bindparam("user", type_=BigInteger), AFTER)).subquery("own_items")
     item = select(*item_columns(items)).where(items.c.id == bindparam("item"))
-    page = limited(select(*item_columns(items)).where(items.c.id > AFTER).order_by(items.c.id))
+    page = paginate(select(*item_columns(items)).where(items.c.id > AFTER).order_by(items.c.id))
     return Statements(
         item=item.where(not_removed(items.c.owner_id)),
         quick_item=item.where(NO_REMOVED_USERS),
@@ -66,32 +69,34 @@ def statements_for(dialect: str) -> Statements:
     )
 
 
-def user_page(dialect: str, asked: Collection[str]) -> Select[Any]:
-    """The statement ``users`` for those who are asked for, by ``email_key`` and ``active``."""
-    some_users = limited(_some_users(dialect, asked)).subquery("some_users")
+def user_page(dialect: str, names: Collection[str]) -> Select[Any]:
+    """Select a page of users with their first items, filtered by the parameters ``email_key`` and ``active``."""
+    some_users = paginate(_some_users(dialect, names)).subquery("some_users")
     first_items: FromClause
-    these: ColumnElement[bool]
+    condition: ColumnElement[bool]
     if dialect == "postgresql":
         first_items = _own_items_by_range(some_users.c.user_id, literal(0)).limit(EMBEDDED_ITEMS).lateral("first_items")
-        these = true()
+        condition = true()
     else:
         first_items = items.alias("first_items")
-        # Found by an index seek of its own. SQLite stops there; MariaDB passes over the index entries behind it.
+        # A separate index seek finds the last one. SQLite stops there; MariaDB skips the index entries after it.
         last = _own_items(some_users.c.user_id, literal(0)).with_only_columns(items.c.id)
         last_id = last.limit(1).offset(EMBEDDED_ITEMS - 1).scalar_subquery()
-        these = and_(first_items.c.owner_id == some_users.c.user_id, first_items.c.id <= func.coalesce(last_id, ID_MAX))
+        condition = and_(
+            first_items.c.owner_id == some_users.c.user_id, first_items.c.id <= func.coalesce(last_id, ID_MAX)
+        )
     return (
         select(*some_users.c, *first_items.c if dialect == "postgresql" else item_columns(first_items))
-        .select_from(some_users.outerjoin(first_items, these))
+        .select_from(some_users.outerjoin(first_items, condition))
         .order_by(some_users.c.user_id, first_items.c.id)
     )
 
 
-def user_count(asked: Collection[str]) -> Select[Any]:
-    """One row of one number."""
-    if not asked:
+def user_count(names: Collection[str]) -> Select[Any]:
+    """Count the matching users; returns one row with one column."""
+    if not names:
         return count_visible(users.c.id)
-    return select(func.count()).select_from(users).where(*(_FILTERS[name] for name in asked), not_removed(users.c.id))
+    return select(func.count()).select_from(users).where(*(_FILTERS[name] for name in names), not_removed(users.c.id))
 
 
 AFTER = bindparam("after", type_=BigInteger)
@@ -104,14 +109,14 @@ _FILTERS: dict[str, ColumnElement[bool]] = {
 _USER = (users.c.id.label("user_id"), users.c.email, users.c.is_active)
 
 
-def _some_users(dialect: str, asked: Collection[str]) -> Select[Any]:
-    conditions = [_FILTERS[name] for name in asked if name in _FILTERS]
-    if dialect == "postgresql" and "active" in asked:  # for the reason of ``_own_items_by_range``
-        behind = tuple_(users.c.is_active, users.c.id) > tuple_(_ACTIVE, AFTER)
-        conditions[-1] = and_(behind, users.c.is_active <= _ACTIVE)
+def _some_users(dialect: str, names: Collection[str]) -> Select[Any]:
+    conditions = [_FILTERS[name] for name in names if name in _FILTERS]
+    if dialect == "postgresql" and "active" in names:  # see ``_own_items_by_range``
+        start = tuple_(users.c.is_active, users.c.id) > tuple_(_ACTIVE, AFTER)
+        conditions[-1] = and_(start, users.c.is_active <= _ACTIVE)
         return select(*_USER).where(*conditions, _IS_KEPT).order_by(users.c.is_active, users.c.id)
     statement = select(*_USER).where(users.c.id > AFTER, *conditions, _IS_KEPT).order_by(users.c.id)
-    if tuple(asked) == ("active",):  # or else MariaDB passes over all index entries before the page
+    if tuple(names) == ("active",):  # otherwise MariaDB reads all index entries before the page
         statement = statement.with_hint(users, "FORCE INDEX (ix_users_is_active_id)", "mysql")
     return statement
 
@@ -124,8 +129,8 @@ def item_columns(items: FromClause) -> list[ColumnElement[Any]]:
 Rows = TypeVar("Rows", bound=GenerativeSelect)
 
 
-def limited(statement: Rows) -> Rows:
-    """Those of a page, with one more than is shown."""
+def paginate(statement: Rows) -> Rows:
+    """Limit a statement to a page and one more row."""
     return statement.limit(bindparam("rows", type_=BigInteger)).offset(bindparam("skip", type_=BigInteger))
 
 
@@ -134,11 +139,11 @@ def _own_items(owner: ColumnElement[int], after: ColumnElement[int]) -> Select[A
 
 
 def _own_items_by_range(owner: ColumnElement[int], after: ColumnElement[int]) -> Select[Any]:
-    """The same rows, so put that PostgreSQL takes the index on (owner_id, id).
+    """The same rows, phrased so that PostgreSQL uses the index on (owner_id, id).
 
-    Told that the owner is one and the order is by id, it may instead walk through everybody's
-    items in id order until it has met enough of this owner's: with 200,000 items, 12 ms for each
-    user without any. This way it took 0.4 ms for a page of a hundred of them.
+    With an equality and an order by id it may instead scan all items in id order until it has found enough of this
+    owner's. With 200,000 items that took 12 ms for each user without items; this way, a page of a hundred such users
+    took 0.4 ms.
     """
     return (
         select(*item_columns(items))

@@ -1,4 +1,4 @@
-"""The read side: one statement an answer, exactly the columns it needs, no entities."""
+"""Views: each query is one statement that selects only the columns it needs, without entities."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
@@ -25,12 +25,12 @@ from service_layer.read_models import (
 )
 from service_layer.scans import is_scan
 
-_KEPT = 256
-"""Statements at most that are kept compiled, of each kind."""
+_CACHE_SIZE = 256
+"""The most compiled statements that are cached."""
 
 
 class SqlAlchemyViews:
-    """Reads, each with one statement; one object serves all threads.
+    """Queries of users and items. One object serves all threads.
 
     :param reader: an engine whose connections are in autocommit.
     :param scanner: another one, for scans.
@@ -47,7 +47,7 @@ class SqlAlchemyViews:
         self._quick_items = self._reader.query(statements.quick_items)
         self._user = self._reader.query(statements.user)
         self._users = self._reader.query(statements.users)
-        self._kept = lru_cache(_KEPT)(self._compiled)
+        self._cached = lru_cache(_CACHE_SIZE)(self._compiled)
 
     def _compiled(self, statement: Callable[..., SelectBase], *shape: object) -> Query:
         return self._reader.query(statement(*shape), custom_plan=True)
@@ -57,19 +57,19 @@ class SqlAlchemyViews:
         return _with_items(rows)[0] if rows else None
 
     def users(self, page: PageParams, filter: UserFilter = ALL_USERS) -> Page[UserView]:
-        query, asked = self._users, {}
+        query, values = self._users, {}
         if filter != ALL_USERS:
-            asked = parameters.user_parameters(filter)
-            query = self._kept(user_page, self._dialect, tuple(asked))
+            values = parameters.user_parameters(filter)
+            query = self._cached(user_page, self._dialect, tuple(values))
         reader = self._scanner if is_scan(page) else self._reader
         some = partial(_up_to, page.characters)
-        rows, ended = reader.some_rows(query, some, **parameters.page_parameters(page), **asked)
+        rows, ended = reader.some_rows(query, some, **parameters.page_parameters(page), **values)
         found = Page.cut(_with_items(rows), page.limit)
-        return bounded(found, page.characters) if ended else found  # the last user may have more items
+        return bounded(found, page.characters) if ended else found  # items of the last user may be missing
 
     def count_users(self, filter: UserFilter = ALL_USERS) -> int:
-        asked = parameters.user_parameters(filter)
-        return _number(self._scanner.rows(self._kept(user_count, tuple(asked)), **asked))
+        values = parameters.user_parameters(filter)
+        return _scalar(self._scanner.rows(self._cached(user_count, tuple(values)), **values))
 
     def item(self, item_id: int) -> ItemView | None:
         rows = self._reader.rows(self._quick_item, item=item_id) or self._reader.rows(self._item, item=item_id)
@@ -78,17 +78,17 @@ class SqlAlchemyViews:
     def items(self, page: PageParams, filter: ItemFilter = ALL_ITEMS) -> Page[ItemView]:
         reader = self._scanner if is_scan(page, filter) else self._reader
         if filter == ALL_ITEMS:
-            asked = parameters.page_parameters(page)
-            rows = reader.rows(self._quick_items, **asked) or reader.rows(self._items, **asked)
+            values = parameters.page_parameters(page)
+            rows = reader.rows(self._quick_items, **values) or reader.rows(self._items, **values)
         else:
-            sort, place = parameters.simplify_sort(filter, page)
-            asked = parameters.item_parameters(filter, self._dialect) | parameters.sorted_page_parameters(place, sort)
-            rows = reader.rows(self._kept(item_page, self._dialect, sort, tuple(asked)), **asked)
+            sort, start = parameters.simplify_sort(filter, page)
+            values = parameters.item_parameters(filter, self._dialect) | parameters.sorted_page_parameters(start, sort)
+            rows = reader.rows(self._cached(item_page, self._dialect, sort, tuple(values)), **values)
         return items_page(_items(rows), page)
 
     def count_items(self, filter: ItemFilter = ALL_ITEMS) -> int:
-        asked = parameters.item_parameters(filter, self._dialect)
-        return _number(self._scanner.rows(self._kept(item_count, self._dialect, tuple(asked)), **asked))
+        values = parameters.item_parameters(filter, self._dialect)
+        return _scalar(self._scanner.rows(self._cached(item_count, self._dialect, tuple(values)), **values))
 
     def user_items(self, user_id: int, page: PageParams) -> Page[ItemView] | None:
         reader = self._scanner if is_scan(page) else self._reader
@@ -96,7 +96,7 @@ class SqlAlchemyViews:
         return items_page(_with_items(rows)[0]["items"], page) if rows else None
 
 
-def _number(rows: Sequence[Row]) -> int:
+def _scalar(rows: Sequence[Row]) -> int:
     return int(rows[0][0])
 
 
@@ -114,7 +114,7 @@ def _items(rows: Sequence[Row]) -> list[ItemView]:
 
 
 def _up_to(characters: int, chunks: Iterator[Sequence[Row]]) -> tuple[list[Row], bool]:
-    """Rows of users with their items, and whether the last chunk is the one with which they have more characters."""
+    """Read chunks until their descriptions exceed this size; return the rows, and whether that happened."""
     rows: list[Row] = []
     size = 0
     for chunk in chunks:
@@ -126,7 +126,7 @@ def _up_to(characters: int, chunks: Iterator[Sequence[Row]]) -> tuple[list[Row],
 
 
 def _with_items(rows: Sequence[Row]) -> list[UserView]:
-    """Users, from rows of their three columns and the five of one of their items, or of none."""
+    """Group rows of users and items into users with their items."""
     users: list[UserView] = []
     last = None
     for user_id, email, is_active, title, description, cents, id, owner_id in rows:

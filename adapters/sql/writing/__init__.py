@@ -1,1 +1,1 @@
-"""The write side: sessions, repositories, the unit of work."""
+"""The write side: sessions, repositories and the unit of work."""

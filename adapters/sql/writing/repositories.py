@@ -1,4 +1,4 @@
-"""The write side: entities, loaded and stored by a session."""
+"""Repositories: entities that are loaded and stored by a session."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ def _parameter_for(column: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def _insert_where(table: Table, condition: ColumnElement[bool]) -> Insert:
-    """A statement that stores a row if it may be stored: so a refusal costs no id, and no statement of its own."""
+    """An INSERT that inserts only if the condition holds, without a separate query and without using up an id."""
     columns = [column for column in table.c if not column.primary_key]
     return insert(table).from_select(columns, select(*map(_parameter_for, columns)).where(condition))
 
 
 _INSERT_USER = _insert_where(users, ~exists().where(users.c.email_key == _parameter_for(users.c.email_key)))
 _OWNER = _parameter_for(items.c.owner_id)
-# Locked as by the foreign key, but refused without it: PostgreSQL would take nothing more in this transaction.
+# Takes the lock of the foreign key, but without its error, after which PostgreSQL aborts the transaction.
 _LOCKED_OWNER = (
     select(users.c.id)
     .where(users.c.id == _OWNER, users.c.version != REMOVED)
@@ -42,7 +42,7 @@ _INSERT_ITEM = _insert_where(items, or_(_OWNER.is_(None), _LOCKED_OWNER.exists()
 
 @dataclass(frozen=True, slots=True)
 class _Insertion:
-    """One of these in the words of one database, and how its driver takes the values that are no plain ones."""
+    """A compiled conditional INSERT, and the conversions of its values for the driver."""
 
     query: Query
     returns: bool
@@ -51,7 +51,7 @@ class _Insertion:
 
 @cache
 def _insertion(statement: Insert, dialect: Dialect) -> _Insertion:
-    returns = dialect.name == "postgresql"  # where a cursor does not know the id
+    returns = dialect.name == "postgresql"  # its cursors have no lastrowid
     columns = [column for column in statement.table.c if not column.primary_key]
     return _Insertion(
         query(statement.returning(statement.table.c.id) if returns else statement, dialect),
@@ -61,15 +61,15 @@ def _insertion(statement: Insert, dialect: Dialect) -> _Insertion:
 
 
 def _insert(session: Session, statement: Insert, entity: User | Item) -> bool:
-    """Run one of these; if a row was stored the entity has its id and is the session's.
+    """Run a conditional INSERT; on success set the id and attach the entity to the session.
 
-    A session's own ``add`` and ``flush`` end in the same state, after four times as long.
+    ``Session.add`` and ``flush`` have the same effect but take four times as long.
     """
     entity.check()
     connection = session.connection()
     insertion = _insertion(statement, connection.dialect)
-    values = ((name, getattr(entity, name), taken) for name, taken in insertion.columns)
-    row = {name: taken(value) if taken else value for name, value, taken in values}
+    values = ((name, getattr(entity, name), convert) for name, convert in insertion.columns)
+    row = {name: convert(value) if convert else value for name, value, convert in values}
     try:
         cursor = execute(insertion.query, connection.connection, row)
         if insertion.returns:
@@ -77,10 +77,10 @@ def _insert(session: Session, statement: Insert, entity: User | Item) -> bool:
         else:
             entity.id = cursor.lastrowid if cursor.rowcount else None
     except connection.dialect.loaded_dbapi.Error as error:
-        told = translate_error(error, connection.engine, connection.connection)
-        if told.connection_invalidated:
+        translated = translate_error(error, connection.engine, connection.connection)
+        if translated.connection_invalidated:
             connection.invalidate(error)
-        raise told from error
+        raise translated from error
     if entity.id is None:
         return False
     make_transient_to_detached(entity)
@@ -91,30 +91,30 @@ def _insert(session: Session, statement: Insert, entity: User | Item) -> bool:
 Entity = TypeVar("Entity", User, Item)
 
 _IS_KEPT: dict[type[User | Item], ColumnElement[bool]] = {
-    User: users.c.version != REMOVED,  # in the row that is locked: whoever waits for it sees what became of it
+    User: users.c.version != REMOVED,  # on the locked row, so a transaction that waited sees the change
     Item: not_removed(items.c.owner_id),
 }
 
 
 def _get_for_update(session: Session, kind: type[Entity], id: int) -> Entity | None:
-    """The entity as the database has it now, or as it is held already; its row is locked until the transaction ends.
+    """Load an entity, or return the one already loaded, and lock its row until the transaction ends.
 
-    Who has it locked is waited for. SQLite locks no rows: there the transaction is the only one that writes.
+    Waits for other transactions to release the lock. SQLite has no row locks, but only one writing transaction.
     """
     row = select(kind).where(class_mapper(kind).primary_key[0] == id, _IS_KEPT[kind]).with_for_update()
     return session.scalar(row) or session.identity_map.get(identity_key(kind, id))
 
 
 class SqlAlchemyUserRepository:
-    """Asks as it inserts; against a race the constraint decides."""
+    """Checks a rule in the INSERT itself; in a race, the constraint decides."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._held: list[User] = []  # a session holds weak references only
+        self._loaded: list[User] = []  # keeps them alive: a session has weak references only
 
     def add(self, user: User) -> None:
         with translate_errors():
-            self._session.flush()  # an address that was changed before is free
+            self._session.flush()  # frees addresses that were changed before
             if not _insert(self._session, _INSERT_USER, user):
                 raise EmailTaken
 
@@ -123,20 +123,20 @@ class SqlAlchemyUserRepository:
             user = _get_for_update(self._session, User, user_id)
         if user is None:
             raise UserNotFound
-        self._held.append(user)
+        self._loaded.append(user)
         return user
 
     def remove(self, user: User) -> None:
         with translate_errors():
-            held = {entity.id: entity for entity in self._session if isinstance(entity, Item)}
-            there = self._existing_ids(held)
+            loaded = {entity.id: entity for entity in self._session if isinstance(entity, Item)}
+            existing = self._existing_ids(loaded)
             if has_many_items(self._session, require_id(user)):
                 self._mark_removed(user)
             else:
                 self._session.delete(user)
                 self._session.flush()
-            for id in there - self._existing_ids(held):
-                self._session.expunge(held[id])  # the database has removed it too
+            for id in existing - self._existing_ids(loaded):
+                self._session.expunge(loaded[id])  # the database has deleted it too
 
     def _mark_removed(self, user: User) -> None:
         if user in self._session:
@@ -145,22 +145,22 @@ class SqlAlchemyUserRepository:
         if not mark_removed(self._session, require_id(user), user.version):
             raise StaleVersion
 
-    def _existing_ids(self, held: Collection[int | None]) -> set[int]:
-        if not held:
+    def _existing_ids(self, ids: Collection[int | None]) -> set[int]:
+        if not ids:
             return set()
-        return set(self._session.scalars(select(items.c.id).where(items.c.id.in_(held), _IS_KEPT[Item])))
+        return set(self._session.scalars(select(items.c.id).where(items.c.id.in_(ids), _IS_KEPT[Item])))
 
 
 class SqlAlchemyItemRepository:
-    """Asks as it inserts; against a race the constraint decides."""
+    """Checks a rule in the INSERT itself; in a race, the constraint decides."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._held: list[Item] = []
+        self._loaded: list[Item] = []
 
     def add(self, item: Item) -> None:
         with translate_errors():
-            self._session.flush()  # as before every addition: whatever was changed is written first
+            self._session.flush()  # earlier changes are written first
             if not _insert(self._session, _INSERT_ITEM, item):
                 raise UserNotFound
 
@@ -169,7 +169,7 @@ class SqlAlchemyItemRepository:
             item = _get_for_update(self._session, Item, item_id)
         if item is None:
             raise ItemNotFound
-        self._held.append(item)
+        self._loaded.append(item)
         return item
 
     def owned_by(self, user_id: int, limit: int, *, for_update: bool = False) -> Sequence[Item]:
@@ -179,7 +179,7 @@ class SqlAlchemyItemRepository:
             if for_update:  # MariaDB locks every row that it reads, and by another index that may be all rows
                 owned = owned.with_for_update().with_hint(items, "FORCE INDEX (ix_items_owner_id_id)", "mysql")
             found = self._session.scalars(owned).all()
-        self._held.extend(found)
+        self._loaded.extend(found)
         return found
 
     def remove(self, item: Item) -> None:

@@ -1,4 +1,4 @@
-"""Sessions on the writer: each in a transaction of its own, or several in turn in one that they share."""
+"""Sessions on the writer engine, each in its own transaction or several in a shared one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from service_layer.errors import StorageUnavailable
 
 
 class Sessions:
-    """:param writer: what they write through."""
+    """Creates sessions on the writer engine."""
 
     def __init__(self, writer: Engine) -> None:
         start_mappers()
@@ -22,23 +22,23 @@ class Sessions:
         self._thread = local()
 
     def new(self) -> Session:
-        """One whose commit is on disk when it returns, or in a block of ``group_commit`` when that ends.
+        """Create a session. Its commit is durable when it returns or, inside ``group_commit``, when that block ends.
 
-        :raises StorageUnavailable: the database has undone already what was written in the block.
+        :raises StorageUnavailable: the database has already rolled back the shared transaction.
         """
         shared = getattr(self._thread, "shared", None)
         if shared is None:
             return Session(self._writer, expire_on_commit=False, autoflush=False)
         if not has_transaction(shared):
-            raise StorageUnavailable("the database has undone this, and what was written with it")
+            raise StorageUnavailable("the database has rolled back the shared transaction")
         return Session(shared, join_transaction_mode="create_savepoint", expire_on_commit=False, autoflush=False)
 
     @contextmanager
     def group_commit(self) -> Iterator[None]:
-        """Let this thread's sessions, one after the other, be kept with a single commit. For SQLite only.
+        """Commit all sessions that this thread uses in the block with a single commit. For SQLite only.
 
-        :raises StorageUnavailable: nothing of it was kept.
-        :raises OutcomeUnknown: all of it may have been kept, or nothing.
+        :raises StorageUnavailable: nothing was committed.
+        :raises OutcomeUnknown: either all of it was committed, or nothing.
         """
         with translate_errors(), self._writer.connect() as connection, connection.begin() as transaction:
             self._thread.shared = connection

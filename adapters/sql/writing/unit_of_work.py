@@ -13,7 +13,7 @@ from adapters.sql.writing.sessions import Sessions
 
 
 class SqlAlchemyUnitOfWork:
-    """Takes a connection with the first statement and gives it back with ``commit`` or the end of the block."""
+    """Checks out a connection for the first statement and returns it on ``commit`` or at the end of the block."""
 
     def __init__(self, sessions: Sessions, views: SqlAlchemyViews) -> None:
         self._sessions = sessions
@@ -29,13 +29,13 @@ class SqlAlchemyUnitOfWork:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # close() alone would hand back a connection whose COMMIT failed with its transaction still open
+        # close() alone would return a connection whose COMMIT failed with its transaction still open
         with translate_errors():
             try:
                 self._session.rollback()
-            except DBAPIError:  # there is nothing to undo any more
+            except DBAPIError:  # the transaction is gone already
                 if error is None:
-                    raise  # else it says less than what went wrong first
+                    raise  # otherwise the first error says more
             finally:
                 self._session.close()
 
