@@ -1,4 +1,4 @@
-"""Everything that can be set, from the environment or a ``.env`` file in the current folder."""
+"""The settings, from environment variables or a ``.env`` file in the current folder."""
 
 import os
 from collections.abc import Iterator
@@ -23,11 +23,11 @@ from entrypoints.logging import AccessLog, Format, log_json, log_text
 
 PREFIX = "BELONGINGS_"
 _ENV_FILE = ".env"
-_TRACES_GO_TO = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+_TRACE_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
-_Listed = BeforeValidator(lambda given: given.replace(",", " ").split() if isinstance(given, str) else given)
-"""Of what is written one after the other, with commas or blanks between."""
+_Separated = BeforeValidator(lambda given: given.replace(",", " ").split() if isinstance(given, str) else given)
+"""Splits a list that is separated by commas or spaces."""
 
 _HostName = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9._-]+|\*)$", to_lower=True)]
 _Origin = Annotated[str, StringConstraints(pattern=r"^(https?://[^/?#@*\s]+|\*)$")]
@@ -37,19 +37,19 @@ class WrongSetting(Exception):
     """A setting cannot be used; the message is one line and does not repeat its value."""
 
 
-def _traceable(wanted: bool) -> bool:
-    if wanted and not any(os.environ.get(name) for name in _TRACES_GO_TO):
+def _check_tracing(enabled: bool) -> bool:
+    if enabled and not any(os.environ.get(name) for name in _TRACE_ENDPOINTS):
         raise PydanticCustomError("tracing", "OTEL_EXPORTER_OTLP_ENDPOINT must say where traces go")
     try:
-        if wanted:
+        if enabled:
             import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter")
     except ImportError:
         raise PydanticCustomError("tracing", "Its packages are missing; install belongings[tracing]") from None
-    return wanted
+    return enabled
 
 
 class Settings(BaseSettings):
-    """What each setting means stands beside it; ``belongings settings`` lists them all."""
+    """All settings with their defaults and descriptions, as ``belongings settings`` lists them."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_file=_ENV_FILE, extra="ignore", frozen=True, populate_by_name=True
@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[
         tuple[IPvAnyNetwork, ...] | None,
         NoDecode,
-        _Listed,
+        _Separated,
         Field(description="Proxies (addresses, networks) whose X-Forwarded-For and X-Forwarded-Proto are trusted"),
     ] = None
     root_path: Annotated[
@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     hosts: Annotated[
         tuple[_HostName, ...] | None,
         NoDecode,
-        _Listed,
+        _Separated,
         Field(
             description="Host names to serve in addition to localhost and IP addresses, such as api.example.com; "
             "* allows all"
@@ -99,7 +99,7 @@ class Settings(BaseSettings):
     cors_origins: Annotated[
         tuple[_Origin, ...] | None,
         NoDecode,
-        _Listed,
+        _Separated,
         Field(description="Origins whose pages may call the API, such as https://app.example.com; * allows all"),
     ] = None
     threads: Annotated[
@@ -170,7 +170,7 @@ class Settings(BaseSettings):
     docs: Annotated[bool, Field(description="Serve /docs, /redoc and /openapi.json")] = True
     tracing: Annotated[
         bool,
-        AfterValidator(_traceable),
+        AfterValidator(_check_tracing),
         Field(description="Trace requests with OpenTelemetry, as configured by the OTEL_… variables"),
     ] = False
     log_requests: Annotated[bool, Field(description="Log one line per request")] = True
@@ -181,12 +181,12 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """The settings as they are now.
+    """Read the settings.
 
-    :raises WrongSetting: a value is out of its bounds, or a name with our prefix does not exist.
+    :raises WrongSetting: a value is not valid, or a variable with the prefix is not a setting.
     """
     known = {variable(field) for field in Settings.model_fields}
-    for name in _given_names():
+    for name in _variable_names():
         if name.startswith(PREFIX) and name not in known:
             raise WrongSetting(f"{name} is not a setting; see: belongings settings")
     try:
@@ -202,19 +202,19 @@ def variable(field: str) -> str:
     return "DATABASE_URL" if field in ("database_url", "DATABASE_URL") else PREFIX + field.upper()
 
 
-def _given_names() -> Iterator[str]:
+def _variable_names() -> Iterator[str]:
     yield from (name.upper() for name in os.environ)
     try:
         yield from (name.upper() for name in dotenv_values(_ENV_FILE))
     except UnicodeDecodeError:
-        raise WrongSetting(f"{_ENV_FILE} is not text in UTF-8") from None
+        raise WrongSetting(f"{_ENV_FILE} is not UTF-8 text") from None
 
 
 def access_log(settings: Settings) -> AccessLog | None:
-    """What writes a line for each request; None where none is wanted."""
+    """The function that logs each request; None if requests are not logged."""
     return {"text": log_text, "json": log_json}[settings.log_format] if settings.log_requests else None
 
 
 def processors() -> int:
-    """How many processors this process may run on: as many passwords are hashed at once."""
+    """The number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
