@@ -18,11 +18,11 @@ _PATIENCE = 300
 
 _TEXT = """## Where the time of a request goes
 
-Belongings on SQLite, in µs of processor time a request, on one core; each figure is the least of several. All but the
-first stage was measured in a process without a server, with 16 requests at a time and ever less of the work left out:
-an empty endpoint, then everything but threads and reading, then everything but reading, then everything. Reads and JSON
-were measured by themselves, reads in threads as well. The first stage is what the process took more than that when it
-had a server, and the remainder is what no other stage explains.
+Belongings on SQLite, in µs of processor time per request, on one core; each figure is the minimum of several. All
+stages except the first were measured in a process without a server, with 16 concurrent requests: an empty endpoint,
+then everything except threads and reading, then everything except reading, then everything. Reads and JSON were
+measured separately, reads also in threads. The first stage is the additional time with a server; the remainder is
+what the other stages do not explain.
 """
 
 Measured = Mapping[str, Mapping[str, float]]

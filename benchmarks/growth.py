@@ -30,17 +30,17 @@ _PAGE = 100
 _ROUNDS = 5
 _SECONDS = 1
 
-_TEXT = """## As data grow
+_TEXT = """## Growing data
 
-Belongings alone with <sizes> items, <each> to a user. The first page of 100 is measured, and the
-last one, which is reached by the `Link` to it. A row's time is that of an answer, by the rate at <connections> clients,
-divided by 100. The sizes took turns, <rounds> times for <seconds> s each. Ratios are those to <least> items, of what
-was measured one right after the other; figures are medians, and so are ratios. Memory is what was resident after that.
+Only Belongings, with <sizes> items, <each> per user. Measured are the first page of 100 rows and the last one, which
+is reached by its `Link`. The time per row is the time per response, from the rate with <connections> clients, divided
+by 100. The sizes took turns, <rounds> times for <seconds> s each. Ratios compare with <least> items, measured right
+before; figures and ratios are medians. Memory is the resident size at the end.
 """
 
-_SORTED_TEXT = """### In every order
+_SORTED_TEXT = """### Every sort
 
-The first and the last page of <most> items in each order, µs a row, measured in the same way.
+The first and the last page of <most> items with each sort, µs per row, measured in the same way.
 """
 
 
@@ -132,7 +132,7 @@ def section(grown: Mapping[str, Growth]) -> str:
     for database, growth in grown.items():
         for title in dict.fromkeys(title for title, _ in growth.spent):
             spent = [growth.spent[title, size] for size in SIZES]
-            rows.append([f"{database}: {title}, µs a row", *_columns(spent, ",.1f")])
+            rows.append([f"{database}: {title}, µs per row", *_columns(spent, ",.1f")])
         rows.append([f"{database}: memory, MiB", *_columns([[growth.memory[size]] for size in SIZES], ",.0f")])
     text = filled_in(
         _TEXT,

@@ -13,37 +13,37 @@ from benchmarks.scenarios import NOTHING, SCENARIOS, USERS_LIST, Scenario
 
 TITLES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
-BY_HAND = "<!-- What follows is written by hand; it stays when the rest is written anew. -->"
+BY_HAND = "<!-- Everything below is written by hand and is kept when the page is regenerated. -->"
 
 _INTRODUCTION = """# Benchmarks
 
-What Belongings does in a second beside what you might use or write instead, measured in turn on one machine. Look at
-the **ratios**: on another machine the figures differ, the ratios hardly.
+Requests per second of Belongings and of alternatives that you might use or write instead, measured in turn on one
+machine. Compare the **ratios**: the figures depend on the machine, the ratios hardly do.
 
-- **tutorial**: the service of FastAPI's SQL tutorial as published, in today's spelling. Its items have no prices.
-- **floor**: FastAPI and the database's driver with nothing between, written by hand for these requests only.
+- **tutorial**: FastAPI's SQL tutorial as published, with current syntax. Its items have no prices.
+- **floor**: FastAPI and the database driver with nothing in between, hand-written for these requests only.
 - **no-op**: a FastAPI route that does nothing.
 
-`python3 -m uv run --group bench python -m benchmarks` measures anew and writes this page; `--help` lists its options.
-It wants wrk (`apt-get install wrk`), and makes the load in Python where there is none. PostgreSQL is measured if
-`BENCH_POSTGRES_URL` names a server where databases can be created.
+`python3 -m uv run --group bench python -m benchmarks` repeats the measurements and regenerates this page; `--help`
+lists the options. It uses wrk (`apt-get install wrk`) if it is installed, and otherwise generates the load in Python.
+PostgreSQL is measured if `BENCH_POSTGRES_URL` names a server where databases can be created.
 
 ![Requests a second](<plot>)
 """
 
 _METHOD = """## How it was measured
 
-- Each contestant was one process of uvicorn with one worker and no access log. Pinned: <cores>.
-- The data were <users> users with <each> items each, made anew for every start.
-- <connections> clients each sent the next request as soon as they had the answer to the last, for <warm_up> s
-  that did not count and then for <seconds> s that did, or <longer> s for a list of users, which takes the slowest long.
-  Other users were read, and given items, each time.
-- The contestants took turns, <rounds> times. The figures are the medians; the range is of all turns. A turn in which
-  any answer failed does not count for that request.
-- Before a load, answers to all requests were compared with the data. After it, what had been created was counted.
-- What was created was on disk before the answer: each database was at its safe settings.
-- CPU is the processor time of the server's process for one answer (PostgreSQL's own processes not included). It
-  tells contestants apart even where other programs disturb the rest. Memory is what was resident after the load.
+- Each contestant was one uvicorn process with one worker and no access log. Pinned: <cores>.
+- The data were <users> users with <each> items each, created again for every start.
+- <connections> clients each sent the next request as soon as they had the response to the previous one, for <warm_up>
+  s of warm-up and then for <seconds> s, or <longer> s for the list of users, where the slowest contestant takes long.
+  Each request read another user, or created an item for another one.
+- The contestants took turns, <rounds> times. The figures are medians; the range covers all rounds. A round with a
+  failed response does not count for that request.
+- Before the load, all responses were compared with the data. After it, the created rows were counted.
+- Created rows were on disk before the response: each database used its safe settings.
+- CPU is the processor time of the server process per response (without PostgreSQL's processes). It distinguishes
+  contestants even if other programs disturb the rest. Memory is the resident size after the load.
 """
 
 
@@ -72,11 +72,11 @@ def page(run: Run, plot: str) -> str:
     for kind, figures in run.figures.items():
         parts += [f"## {TITLES[kind]}\n", _ratios(kind, figures), _figures(kind, figures)]
     parts += [*run.sections, _method(run)]
-    return "\n".join([*parts, "## On what\n", table([["", ""], *map(list, run.machine.items())])])
+    return "\n".join([*parts, "## Machine\n", table([["", ""], *map(list, run.machine.items())])])
 
 
 def _ratios(kind: str, figures: Figures) -> str:
-    rows = [["Belongings …", "times the tutorial", "its p99, of the tutorial's", "of the floor", "of the no-op"]]
+    rows = [["Belongings", "rate ÷ tutorial", "p99 ÷ tutorial", "rate ÷ floor", "rate ÷ no-op"]]
     for scenario in SCENARIOS:
         times = _ratio(figures, "rate", scenario, TUTORIAL)
         p99 = _ratio(figures, "p99", scenario, TUTORIAL)

@@ -19,7 +19,7 @@ _TIMES = 5
 
 _TEXT = f"""## Start
 
-On SQLite with an existing database, after a start that did not count and has compiled everything; medians of {_TIMES}.
+On SQLite with an existing database, after one uncounted start that compiled everything; medians of {_TIMES}.
 """
 
 Measured = dict[str, list[float]]

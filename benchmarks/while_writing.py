@@ -1,4 +1,4 @@
-"""What readers notice of somebody who writes without pause."""
+"""How a client that writes without pause affects readers."""
 
 from collections.abc import Mapping
 
@@ -11,8 +11,8 @@ from benchmarks.scenarios import BESIDE_WRITER, Scenario
 
 _TEXT = """## While another client writes
 
-Belongings, read by <connections> clients while a further one creates items, each as soon as it has the answer to the
-last; and beside it the same reads without that client.
+Belongings, with <connections> clients that read while another one creates items, one as soon as the previous one is
+acknowledged; and the same reads without that writer.
 """
 
 
@@ -21,7 +21,7 @@ def section(results: Mapping[str, Figures]) -> str:
 
     :param results: by the title of a database.
     """
-    rows = [["", "the further client", "requests/s", "p50, ms", "p99, ms", "p99/p50"]]
+    rows = [["", "writer", "requests/s", "p50, ms", "p99, ms", "p99/p50"]]
     for database, figures in results.items():
         for alone, beside in BESIDE_WRITER.items():
             for scenario in (alone, beside):
@@ -33,6 +33,6 @@ def _columns(figures: Figures, scenario: Scenario) -> list[str]:
     rate, p50, p99, written = (
         figures.median((BELONGINGS, scenario), name) for name in ("rate", "p50", "p99", "written")
     )
-    writer = f"creates {number(written, ',.0f')} items/s" if scenario.beside_writer else "is not there"
+    writer = f"{number(written, ',.0f')} items/s" if scenario.beside_writer else "none"
     times = strong(number(ratio(p99, p50), ".1f"))
     return [writer, number(rate, ",.0f"), number(p50, ",.1f"), number(p99, ",.1f"), times]

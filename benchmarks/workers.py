@@ -20,13 +20,12 @@ _ROUNDS = 3
 _TEXT = """## Two workers
 
 `belongings serve` on PostgreSQL with one worker and with two, reading <what>, <rounds> times in turn; medians.
-Nothing is pinned here: workers, PostgreSQL and the load share <cores>. One worker keeps one core busy at most and
-leaves the other one to the rest, which two workers have to share with it. All together kept <busy> cores busy with one
-worker, so this machine allows two workers **<most> × at most** of what one does, as long as an answer costs the same.
+Nothing is pinned: workers, PostgreSQL and the load share <cores>. One worker uses at most one core and leaves the
+other to the rest; two workers share both with it. With one worker, everything together used <busy> cores, so on this
+machine two workers can do **at most <most> ×** the work of one, if each response costs the same.
 
-The last column leaves out the rest: how many requests were answered for a second of the workers' own processor time. A
-ratio of 1 there means that two workers with a core each do exactly twice the work of one; what was measured amounts to
-**<apart> ×**.
+The last column excludes the rest: responses per second of the workers' own processor time. A ratio of 1 there means
+that two workers with a core each do exactly twice the work of one; the measured ratio corresponds to **<apart> ×**.
 """
 
 
