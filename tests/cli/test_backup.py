@@ -141,7 +141,7 @@ def test_a_run_that_is_broken_off_leaves_nothing(folder: Path, step: str) -> Non
 
 def test_a_backup_overwrites_nothing_unless_it_is_told_to() -> None:
     Path("copy.db").write_text("something else")
-    assert "copy.db is there already; --force overwrites it" in refused("backup", "copy.db")
+    assert "copy.db already exists; --force overwrites it" in refused("backup", "copy.db")
     assert belongings("backup", "--force", "copy.db").exit_code == 0
     assert count("copy.db") == ITEMS
     assert "is the database itself" in refused("backup", "--force", "belongings.db")
@@ -161,10 +161,10 @@ def test_a_file_that_came_meanwhile_is_not_overwritten(folder: Path) -> None:
 def test_what_lies_beside_a_file_is_not_taken_for_a_part_of_it() -> None:
     belongings("backup", "copy.db")
     Path("new.db-wal").write_bytes(b"log")
-    assert "new.db-wal is there" in refused("backup", "new.db")
+    assert "new.db-wal exists" in refused("backup", "new.db")
     Path("belongings.db").unlink()
     Path("belongings.db-wal").write_bytes(b"log")
-    assert "belongings.db-wal is there" in refused("restore", "copy.db")
+    assert "belongings.db-wal exists" in refused("restore", "copy.db")
 
 
 def spoil(name: str) -> Callable[[Path], object]:

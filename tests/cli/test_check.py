@@ -90,12 +90,12 @@ def spoil(connection: Connection) -> None:
 WRONG = [
     "users 1: email must have the form local@domain",
     "users 2: email_key is out of date",
-    "items 3: owner_id is of a row that is gone",
+    "items 3: owner_id refers to a row that does not exist",
     "items 4: search_text is out of date",
     "items 5: title must not be blank",
-    "items 6: owner_id is of a row that is gone",
+    "items 6: owner_id refers to a row that does not exist",
     "items 7: price must be between 0 and 9999999999.99",
-    "items 9: owner_id is of a row that is gone",
+    "items 9: owner_id refers to a row that does not exist",
 ]
 
 
@@ -124,7 +124,7 @@ def test_what_can_be_repaired_is_and_the_rest_is_left_as_it_is(url: str) -> None
     assert sorted(lines[:-1]) == sorted(
         f"{line}; {done}"
         for line in WRONG
-        for said, done in {"gone": "removed", "out of date": "brought up to date", "must": "left as it is"}.items()
+        for said, done in {"does not exist": "deleted", "out of date": "updated", "must": "not repaired"}.items()
         if said in line
     )
     assert lines[-1] == "Findings: 8, of which 5 were repaired"
@@ -143,7 +143,7 @@ def test_a_column_that_another_row_already_has_as_it_should_be_is_left_as_it_is(
     status, lines = check("--repair", "--backed-up")
     assert (status, lines[0]) == (
         1,
-        "users 2: email_key is out of date; left as it is, since another row has what it should have",
+        "users 2: email_key is out of date; not repaired, because another row has the correct value",
     )
     assert check()[1][0] == "users 2: email_key is out of date"
 
@@ -183,7 +183,7 @@ def test_a_copy_of_what_is_not_coherent_is_refused_and_names_the_command(databas
     on(source, spoil)
     result = belongings("copy", "--from", source, "--to", target)
     assert result.exit_code == 1
-    assert "source: items belong to rows that are not there; to see which, run belongings check" in result.stderr
+    assert "source: items refer to rows that do not exist; to see which, run belongings check" in result.stderr
 
 
 class TestSqlite:
@@ -207,7 +207,7 @@ class TestSqlite:
     def test_nothing_is_backed_up_where_nothing_can_be_repaired(self, url: str) -> None:
         on(url, lambda connection: connection.execute(update(items).where(items.c.id == 5).values(title="")))
         assert check("--repair")[1] == [
-            "items 5: title must not be blank; left as it is",
+            "items 5: title must not be blank; not repaired",
             "Findings: 1, of which 0 were repaired",
         ]
 
@@ -233,7 +233,7 @@ class TestSqlite:
             ("UPDATE items SET title = x'00ff' WHERE id = 5", "title has a value of the wrong type"),
             ("UPDATE items SET title = CAST(x'c3' AS TEXT) WHERE id = 5", "title must be valid Unicode text"),
             ("UPDATE items SET title = CAST(x'6100' AS TEXT) WHERE id = 5", "title must not contain NUL characters"),
-            ("UPDATE items SET owner_id = 'me' WHERE id = 5", "owner_id is of a row that is gone"),
+            ("UPDATE items SET owner_id = 'me' WHERE id = 5", "owner_id refers to a row that does not exist"),
             ("UPDATE items SET version = 'new' WHERE id = 5", "version has a value of the wrong type"),
         ],
     )

@@ -1,1 +1,1 @@
-"""What an operator does with a database: migrate, copy, back up, restore, check."""
+"""Operations on a database: migrate, copy, back up, restore, check."""

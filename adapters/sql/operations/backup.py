@@ -1,4 +1,4 @@
-"""Copies of a SQLite file that can be trusted, and putting one back."""
+"""Backup and restore of a SQLite file."""
 
 import os
 import sqlite3
@@ -15,7 +15,7 @@ from service_layer.errors import StorageUnavailable
 from service_layer.operations import Contents, OperationFailed, Progress
 
 _STEP = 256
-"""Pages, of 4 KiB each, that are copied before the progress is told."""
+"""Pages of 4 KiB that are copied between two reports of progress."""
 
 _IN_USE = "the database is in use; stop the service first"
 
@@ -23,31 +23,31 @@ _IN_USE = "the database is in use; stop the service first"
 def back_up(
     database: Path, file: Path, progress: Progress, *, overwrite: bool, allow_orphans: bool = False
 ) -> Contents:
-    """Copy the database as it is at one moment into a new file; readers and writers go on meanwhile.
+    """Copy a consistent snapshot of the database into a new file, without blocking readers or writers.
 
-    The file needs no other beside it. It appears under its name when it has been checked and is on the disk.
+    The file is complete by itself. It gets its name only after it was checked and synced to disk.
 
-    :param allow_orphans: copy it although items may belong to users that are gone.
+    :param allow_orphans: do not check that the owners of items exist.
     :raises OperationFailed: it was not copied, or would be over a file that is there already.
     """
     with _wrap_errors(), _snapshot(database) as source:
         if file.exists() and file.samefile(database):
             raise OperationFailed(f"{file} is the database itself")
         if file.exists() and not overwrite:
-            raise OperationFailed(f"{file} is there already; --force overwrites it")
+            raise OperationFailed(f"{file} already exists; --force overwrites it")
         _refuse_companion_files(file)
         command = None if allow_orphans else "belongings check"
         with _checked_copy(source, file.parent, progress, command) as (copy, contents):
             if overwrite:
                 copy.replace(file)
             else:
-                os.link(copy, file)  # which never overwrites
+                os.link(copy, file)  # never overwrites
             _sync(file.parent)
         return contents
 
 
 def restore(file: Path, database: Path, progress: Progress) -> tuple[Contents, Path | None]:
-    """Put a backup in the place of the database; what it holds, and where the database that was there is now.
+    """Replace the database with a backup; return its contents and the new path of the previous database.
 
     :raises OperationFailed: the file is damaged, or not a database of this service or of this version; or the database
         is in use.
@@ -58,22 +58,22 @@ def restore(file: Path, database: Path, progress: Progress) -> tuple[Contents, P
             if contents.revision not in REVISIONS:
                 raise OperationFailed(f"it is at revision {contents.revision}, which is newer than this service")
             _close(database)
-            aside = None
+            previous = None
             if database.exists():
-                kept = database.stat()
-                os.chown(copy, kept.st_uid, kept.st_gid)
-                copy.chmod(kept.st_mode)
-                aside = _keep_previous(database)
+                status = database.stat()
+                os.chown(copy, status.st_uid, status.st_gid)
+                copy.chmod(status.st_mode)
+                previous = _keep_previous(database)
             copy.replace(database)
             _sync(database.parent)
-        return contents, aside
+        return contents, previous
 
 
 @contextmanager
 def _snapshot(path: Path, *, untouched: bool = False) -> Iterator[sqlite3.Connection]:
-    """A transaction that sees one moment of it. Without it a backup would begin anew after each write of others.
+    """Open a read transaction. Without one, SQLite would restart a backup after each write of another connection.
 
-    :param untouched: whether nothing may be written beside it. Then nobody else may use it.
+    :param untouched: create no files next to it. No other process may use the file then.
     """
     if not path.is_file():
         raise OperationFailed(f"{path}: there is no such file")
@@ -89,18 +89,18 @@ def _snapshot(path: Path, *, untouched: bool = False) -> Iterator[sqlite3.Connec
 def _checked_copy(
     source: sqlite3.Connection, folder: Path, progress: Progress, command: str | None
 ) -> Iterator[tuple[Path, Contents]]:
-    """A file that is on the disk and holds what the source does; it is for this user only, and goes after the block.
+    """A temporary copy of the source, checked, synced, readable for this user only, and deleted after the block.
 
-    :param command: says which items belong to users that are gone; without it, such items do not matter.
+    :param command: for the message about items whose owners do not exist; None skips that check.
     """
     expected = _contents(source)
     handle, name = mkstemp(prefix=".belongings-", suffix=".part", dir=folder)
     copy = Path(name)
     try:
         with closing(sqlite3.connect(copy, isolation_level=None)) as target:
-            target.execute("PRAGMA synchronous = OFF")  # it is synced once, as a whole
+            target.execute("PRAGMA synchronous = OFF")  # it is synced once, at the end
             source.backup(target, pages=_STEP, progress=lambda _, left, of: progress("copying", of - left, of))
-            target.execute("PRAGMA journal_mode = DELETE")  # no other files are needed to open it
+            target.execute("PRAGMA journal_mode = DELETE")  # opens without further files
         progress("checking", 0, 1)
         with closing(sqlite3.connect(copy, isolation_level=None)) as target:
             _check(target, expected, command)
@@ -139,7 +139,7 @@ def _check(copy: sqlite3.Connection, expected: Contents, command: str | None) ->
 
 @contextmanager
 def exclusive_process(database: Path) -> Iterator[None]:
-    """Keep a service from starting on it, where SQLite needs that and a service looks for it."""
+    """Keep a service from starting on the database during the block."""
     try:
         lock = ProcessLock(database)
     except StorageUnavailable as error:
@@ -151,7 +151,7 @@ def exclusive_process(database: Path) -> Iterator[None]:
 
 
 def _close(database: Path) -> None:
-    """Write the log back and remove it, which SQLite allows only while nobody else has the database open."""
+    """Checkpoint and remove the log, which SQLite allows only while no other connection is open."""
     if not database.exists():
         _refuse_companion_files(database)
         return
@@ -161,28 +161,28 @@ def _close(database: Path) -> None:
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorname.startswith("SQLITE_BUSY"):
             raise OperationFailed(_IN_USE) from error
-        if error.sqlite_errorname not in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):  # which may be why it is to be replaced
+        if error.sqlite_errorname not in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):  # perhaps why it is being restored
             raise
 
 
 def _keep_previous(database: Path) -> Path:
-    """A second name of the database; what is beside a damaged one goes with it."""
-    aside = database.with_name(f"{database.name}-before-{datetime.now(UTC):%Y%m%dT%H%M%S}")
-    os.link(database, aside)
-    for each, name in zip(_companion_files(database), _companion_files(aside), strict=True):
+    """Link the database under a second name, and rename the files next to it to match."""
+    previous = database.with_name(f"{database.name}-before-{datetime.now(UTC):%Y%m%dT%H%M%S}")
+    os.link(database, previous)
+    for each, name in zip(_companion_files(database), _companion_files(previous), strict=True):
         if each.exists():
             each.rename(name)
-    return aside
+    return previous
 
 
 def _refuse_companion_files(file: Path) -> None:
     for each in _companion_files(file):
         if each.exists():
-            raise OperationFailed(f"{each.name} is there, and would be taken for a part of it")
+            raise OperationFailed(f"{each.name} exists and would be read as a part of it")
 
 
 def _companion_files(file: Path) -> list[Path]:
-    """What SQLite keeps beside a file while somebody uses it."""
+    """The files that SQLite keeps next to a database in use."""
     return [file.with_name(f"{file.name}-{part}") for part in ("wal", "shm", "journal")]
 
 

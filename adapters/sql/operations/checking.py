@@ -1,7 +1,7 @@
-"""Finding what is wrong in a database, row by row, and repairing what can be repaired.
+"""Checking a database row by row, and repairing what can be repaired.
 
-Rows are read in batches by id, each by one statement without a transaction: so a service goes on beside it, and
-neither memory nor a log grows with the database.
+Rows are read in batches by id, one statement each and without a transaction, so a service can use the database
+meanwhile, and neither memory nor a log grows with its size.
 """
 
 import sqlite3
@@ -24,16 +24,16 @@ from service_layer.errors import SchemaMismatch, StorageUnavailable
 from service_layer.operations import Finding
 
 _BATCH = 500
-"""Rows in memory at once; some 40 MB of text where all of it is as long as can be."""
+"""Rows per batch; up to 40 MB of text."""
 
 _MESSAGES = 100
-"""How many of its own findings SQLite reports."""
+"""The most findings that SQLite's own check reports."""
 
-_LEFT = "left as it is"
+_NOT_REPAIRED = "not repaired"
 
 
 def check(url: URL) -> Iterator[Finding]:
-    """What is wrong in a database; nothing is changed, and a service may use it meanwhile.
+    """Check a database without changing it. A service may use it meanwhile.
 
     :raises StorageUnavailable: there is no such database, or it cannot be reached.
     """
@@ -46,7 +46,7 @@ def check(url: URL) -> Iterator[Finding]:
 
 
 def repair(url: URL, back_up: Callable[[], object]) -> Iterator[Finding]:
-    """The same, but what can be repaired is repaired. What a row should hold that breaks a rule only people know.
+    """Check a database and repair what can be repaired. Rows that break a rule need a decision by a person.
 
     :param back_up: called once, before the first change.
     :raises StorageUnavailable: there is no such database, it cannot be reached, or a service must be stopped first.
@@ -67,7 +67,7 @@ def repair(url: URL, back_up: Callable[[], object]) -> Iterator[Finding]:
 
 
 def back_up_before_repair(database: Path) -> Path:
-    """Copy a SQLite file, whatever its rows hold, into a new one beside it; where that is."""
+    """Copy a SQLite file into a new one next to it, without checking its rows; return its path."""
     file = database.with_name(f"{database.name}-before-repair-{datetime.now(UTC):%Y%m%dT%H%M%S}")
     back_up(database, file, lambda *_: None, overwrite=False, allow_orphans=True)
     return file
@@ -78,7 +78,7 @@ def _place(fault: RowProblem) -> str:
 
 
 def _check_file_and_schema(engines: Engines) -> Iterator[Finding]:
-    """What is wrong so that the rows cannot be looked at, or cannot be believed."""
+    """Find damage because of which rows cannot be read or trusted."""
     if engines.reader.dialect.name == "sqlite":
         with engines.reader.connect() as connection:
             for (message,) in connection.exec_driver_sql(f"PRAGMA integrity_check({_MESSAGES})"):
@@ -102,13 +102,13 @@ def _batches(reader: Engine, table: Table) -> Iterator[list[RowProblem]]:
 
 
 def _repair_rows(writer: Engine, table: Table, faults: list[RowProblem]) -> list[Finding]:
-    """Look again at the rows that can be repaired, keep them from others, and repair them in one transaction."""
-    found = [Finding(_place(fault), fault.problem, _LEFT) for fault in faults if fault.repair is None]
+    """Lock the rows that can be repaired, check them again, and repair them in one transaction."""
+    found = [Finding(_place(fault), fault.problem, _NOT_REPAIRED) for fault in faults if fault.repair is None]
     ids = [fault.id for fault in faults if fault.repair is not None]
     if ids:
         with writer.begin() as connection:
-            again, _ = find_problems(connection, table, table.c.id.in_(ids), lock=True)
-            found += [_repair(connection, fault) for fault in again if fault.repair is not None]
+            locked, _ = find_problems(connection, table, table.c.id.in_(ids), lock=True)
+            found += [_repair(connection, fault) for fault in locked if fault.repair is not None]
     return found
 
 
@@ -118,16 +118,14 @@ def _repair(connection: Connection, fault: RowProblem) -> Finding:
         with connection.begin_nested():
             connection.execute(fault.repair)
     except IntegrityError:
-        return Finding(_place(fault), fault.problem, f"{_LEFT}, since another row has what it should have")
-    return Finding(
-        _place(fault), fault.problem, "removed" if fault.repair.is_delete else "brought up to date", left=False
-    )
+        return Finding(_place(fault), fault.problem, f"{_NOT_REPAIRED}, because another row has the correct value")
+    return Finding(_place(fault), fault.problem, "deleted" if fault.repair.is_delete else "updated", left=False)
 
 
 @contextmanager
 def _open(url: URL) -> Iterator[Engines]:
     if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
-        raise StorageUnavailable("there is no such file")  # SQLite would make one
+        raise StorageUnavailable("there is no such file")  # SQLite would create it
     try:
         with translate_errors(), closing(create_engines(url, Limits())) as engines:
             if url.get_backend_name() == "sqlite":
@@ -139,5 +137,5 @@ def _open(url: URL) -> Iterator[Engines]:
 
 
 def _read_any_text(connection: sqlite3.Connection, _record: object) -> None:
-    """What is not UTF-8 becomes text that breaks a rule, instead of an error that ends everything."""
+    """Read invalid UTF-8 as text that breaks a rule, instead of raising an error."""
     connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")

@@ -1,12 +1,11 @@
-"""Copying everything from one SQL database into another, whatever kind each is.
+"""Copying all data from one SQL database into another, of the same or another kind.
 
-The source is read in one transaction, so that the copy shows one moment of it even while a service
-writes there. The target is written in one transaction too, behind locks that keep writers out until
-it is committed. So a run that was killed at any point leaves no rows and can be run again, nobody ever
-sees half a copy, and what was checked is what is committed. Batches that are committed one by one,
-with a mark of how far they came, would have to tell their rows from those that a service adds
-between them. One transaction costs little: PostgreSQL does not notice its size, SQLite's log grows
-to the size of the copy, and MariaDB takes a while to undo a run that was killed.
+The source is read in one transaction, so the copy is a consistent snapshot even while a service writes to it. The
+target is written in one transaction too, with locks that keep other writers out. So a run that was killed leaves no
+rows and can be repeated, no client sees a partial copy, and the data that was checked is the data that is committed.
+With a commit per batch, a restarted run could not tell its own rows from those that a service added. One transaction
+costs little: its size does not matter to PostgreSQL, SQLite's log grows to the size of the copy, and MariaDB takes a
+while to roll back a run that was killed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -28,9 +27,9 @@ from service_layer.errors import SchemaMismatch, StorageUnavailable
 from service_layer.operations import OperationFailed, Progress
 
 _BATCH = 1_000
-"""Rows in memory at once; some 40 MB of text where all of it is as long as can be."""
+"""Rows per batch; up to 40 MB of text."""
 
-_WHICH = "to see which, run belongings check on the source"
+_CHECK_HINT = "to see which, run belongings check on the source"
 
 
 def copy(source: URL, target: URL, progress: Progress) -> dict[str, int]:
@@ -48,23 +47,23 @@ def copy(source: URL, target: URL, progress: Progress) -> dict[str, int]:
         if source == target:
             raise OperationFailed("the source and the target are the same database")
         with _wrap_errors("source"):
-            given = stack.enter_context(snapshot(source))
+            source_db = stack.enter_context(snapshot(source))
         with _wrap_errors("target"):
-            taken = stack.enter_context(exclusive_writer(target))
-        if any(taken.scalar(select(table.c.id).limit(1)) for table in data_tables()):
+            target_db = stack.enter_context(exclusive_writer(target))
+        if any(target_db.scalar(select(table.c.id).limit(1)) for table in data_tables()):
             raise OperationFailed("target: it is not empty")
         for table in data_tables():
-            if given.scalar(select(table.c.id).where(or_(false(), *foreign_key_violations(table))).limit(1)):
-                raise OperationFailed(f"source: {table.name} belong to rows that are not there; {_WHICH}")
+            if source_db.scalar(select(table.c.id).where(or_(false(), *foreign_key_violations(table))).limit(1)):
+                raise OperationFailed(f"source: {table.name} refer to rows that do not exist; {_CHECK_HINT}")
         for table in data_tables():  # before all rows: it may commit
-            advance_sequence(taken, table, last_id(given, table))
-        return {table.name: _copy_table(given, taken, table, progress) for table in data_tables()}
+            advance_sequence(target_db, table, last_id(source_db, table))
+        return {table.name: _copy_table(source_db, target_db, table, progress) for table in data_tables()}
 
 
-def _copy_table(given: Connection, taken: Connection, table: Table, progress: Progress) -> int:
-    rows, store = select(table).where(is_visible(table)), partial(taken.execute, insert(table))
-    sent = _for_each_batch(given, rows, partial(progress, f"copying {table.name}"), store)
-    kept = _for_each_batch(taken, select(table), partial(progress, f"checking {table.name}"))
+def _copy_table(source_db: Connection, target_db: Connection, table: Table, progress: Progress) -> int:
+    rows, store = select(table).where(is_visible(table)), partial(target_db.execute, insert(table))
+    sent = _for_each_batch(source_db, rows, partial(progress, f"copying {table.name}"), store)
+    kept = _for_each_batch(target_db, select(table), partial(progress, f"checking {table.name}"))
     if sent != kept:
         raise OperationFailed(
             f"the {table.name} differ: {sent[0]} ({sent[1]}) were sent, {kept[0]} ({kept[1]}) arrived"
@@ -78,7 +77,7 @@ def _for_each_batch(
     progress: Callable[[int, int], object],
     each: Callable[[Sequence[RowMapping]], object] = len,
 ) -> tuple[int, str]:
-    """Call ``each`` with every batch, in id order; return how many rows there are, and their digest."""
+    """Call ``each`` with every batch, in id order; return the number of rows and their digest."""
     id = rows.selected_columns.id
     total = connection.scalar(select(func.count()).select_from(rows.subquery())) or 0
     count, last, digest = 0, 0, blake2b(digest_size=16)
@@ -90,16 +89,16 @@ def _for_each_batch(
         count, last = count + len(batch), batch[-1]["id"]
         progress(count, total)
     if count != total:
-        raise OperationFailed(f"{total} rows were counted, but {count} found; {_WHICH}")
+        raise OperationFailed(f"{total} rows were counted, but {count} found; {_CHECK_HINT}")
     return count, digest.hexdigest()
 
 
 @contextmanager
-def _wrap_errors(who: str) -> Iterator[None]:
+def _wrap_errors(subject: str) -> Iterator[None]:
     try:
         yield
     except (SchemaMismatch, StorageUnavailable) as error:
-        raise OperationFailed(f"{who}: {getattr(error, 'reason', error)}") from error
+        raise OperationFailed(f"{subject}: {getattr(error, 'reason', error)}") from error
     except SQLAlchemyError as error:
-        which = f"; {_WHICH}" if isinstance(error, DataError | IntegrityError) else ""  # a row that was refused
-        raise OperationFailed(f"{who}: {first_line(getattr(error, 'orig', error))}{which}") from error
+        which = f"; {_CHECK_HINT}" if isinstance(error, DataError | IntegrityError) else ""  # a row that was refused
+        raise OperationFailed(f"{subject}: {first_line(getattr(error, 'orig', error))}{which}") from error

@@ -1,4 +1,4 @@
-"""Which ids a table has given, so that another database never gives them again."""
+"""The sequences of ids, which must not restart in a copy."""
 
 from sqlalchemy import Connection, Table, func, select, text
 
@@ -11,17 +11,17 @@ _LAST = {
 
 
 def last_id(connection: Connection, table: Table) -> int:
-    """The greatest id that the table ever gave or has, whether its row is still there or not; 0 before the first."""
+    """Return the greatest id that the table ever assigned, even if its row was deleted; 0 if none."""
     if not getattr(connection.dialect, "is_mariadb", True):
-        connection.execute(text("SET SESSION information_schema_stats_expiry = 0"))  # MySQL would say an old one
+        connection.execute(text("SET SESSION information_schema_stats_expiry = 0"))  # MySQL would return a cached value
     given = connection.scalar(text(_LAST[connection.dialect.name]), {"table": table.name})
     return max(given or 0, connection.scalar(select(func.max(table.c.id))) or 0)
 
 
 def advance_sequence(connection: Connection, table: Table, last: int) -> None:
-    """Let the table give only ids that are greater than this one and than all that it gave.
+    """Advance the sequence of a table, so that new ids are greater than ``last`` and all ids assigned before.
 
-    On MariaDB this is DDL, which commits what was done before it. On PostgreSQL a rollback leaves it done.
+    On MariaDB this is DDL, which commits the transaction. On PostgreSQL a rollback does not undo it.
     """
     last = max(last, last_id(connection, table))
     values = {"table": table.name, "last": last}

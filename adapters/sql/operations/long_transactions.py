@@ -1,4 +1,4 @@
-"""Transactions that may take hours: on connections without the time limits that serving has."""
+"""Transactions that may take hours, on connections without the timeouts of requests."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -17,14 +17,14 @@ from service_layer.errors import StorageUnavailable
 
 @contextmanager
 def snapshot(url: URL) -> Iterator[Connection]:
-    """A transaction that sees what was committed when it began and nothing later; it keeps nobody from writing.
+    """A read transaction on a consistent snapshot. It does not block writers.
 
     :raises SchemaMismatch: the schema is not the newest, or there is none.
     :raises StorageUnavailable: there is no such database, or it cannot be reached.
     """
     sqlite = url.get_backend_name() == "sqlite"
     if sqlite and not Path(str(url.database)).is_file():
-        raise StorageUnavailable("there is no such file")  # SQLite would make one
+        raise StorageUnavailable("there is no such file")  # SQLite would create it
     check_revision(_revision(url))
     options: dict[str, Any] = {} if sqlite else {"isolation_level": "REPEATABLE READ"}
     engine = create_engine(url, poolclass=NullPool, hide_parameters=True, **options)
@@ -32,17 +32,17 @@ def snapshot(url: URL) -> Iterator[Connection]:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     with engine.begin() as connection:
-        if engine.dialect.name == "mysql":  # or else a copy onto itself waits for its own lock, a day
+        if engine.dialect.name == "mysql":  # otherwise a copy onto itself waits for its own lock for a day
             connection.execute(text("SET SESSION lock_wait_timeout = 5"))
-        _check_revision(connection)  # the first look at the data, which fixes the moment
+        _check_revision(connection)  # the first read, which starts the snapshot
         yield connection
 
 
 @contextmanager
 def exclusive_writer(url: URL) -> Iterator[Connection]:
-    """A transaction beside which nobody writes what is to last; a database without a schema is migrated for it.
+    """A transaction that locks out other writers. A database without a schema is migrated first.
 
-    It waits for those who are writing, and for another one of its kind.
+    It waits for running writers and for other exclusive writers.
 
     :raises SchemaMismatch: there is a schema, but not the newest.
     :raises StorageUnavailable: the database cannot be reached, or not by several processes.
@@ -57,13 +57,13 @@ def exclusive_writer(url: URL) -> Iterator[Connection]:
         names = [table.name for table in data_tables()]
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"LOCK TABLE {', '.join(names)} IN SHARE ROW EXCLUSIVE MODE"))
-        elif connection.dialect.name == "mysql":  # it keeps readers out too, and ends with the connection
+        elif connection.dialect.name == "mysql":  # locks out readers too; released with the connection
             connection.execute(text(f"LOCK TABLES {', '.join(f'{name} WRITE' for name in names)}"))
         yield connection
 
 
 def _revision(url: URL) -> str | None:
-    """What ``current_revision`` says, with the patience of serving: whoever is away is told of at once."""
+    """Return the revision, with the short timeouts of requests, so an unreachable database is reported quickly."""
     try:
         with closing(create_engines(url, Limits())) as engines:
             return current_revision(engines.reader)

@@ -1,4 +1,4 @@
-"""Running the schema's history, one process at a time."""
+"""Running Alembic migrations, one process at a time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,10 +35,10 @@ def config(url: URL) -> Config:
 
 
 def migrate(url: URL, revision: str = "head") -> list[Migration]:
-    """Bring the database to a revision, up or down, and return what was run for it.
+    """Upgrade or downgrade the database to a revision; return the migrations that were run.
 
     :param revision: ``head``, ``base``, one of ``REVISIONS``, or ``+n`` and ``-n`` steps.
-    :raises ValueError: there is no such revision.
+    :raises ValueError: the revision does not exist.
     :raises StorageUnavailable: the database cannot be reached.
     """
     steps: list[Migration] = []
@@ -72,12 +72,12 @@ def _is_down(url: URL, revision: str) -> bool:
 
 @contextmanager
 def exclusive_connection(url: URL) -> Iterator[Connection]:
-    """A transaction that no other process can have at the same time; it waits its turn.
+    """A transaction that only one process can hold at a time; others wait.
 
-    On PostgreSQL and SQLite everything in it happens or nothing does. MariaDB commits each DDL
-    statement by itself, so migrations must be able to run again after half a run.
+    On PostgreSQL and SQLite it is atomic. MariaDB commits each DDL statement by itself, so migrations must be
+    repeatable after a partial run.
     """
-    engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=_patience(url))
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=_timeout_arguments(url))
     if engine.dialect.name == "sqlite":
         create_private_files(engine)
         event.listen(engine, "connect", _prepare_sqlite)
@@ -88,15 +88,15 @@ def exclusive_connection(url: URL) -> Iterator[Connection]:
                 connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}s'"))
                 connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": _LOCK_ID})
             elif engine.dialect.name == "mysql":
-                lock = {"name": f"belongings {url.database}"[:64], "patience": _LOCK_TIMEOUT}
-                if connection.scalar(text("SELECT GET_LOCK(:name, :patience)"), lock) != 1:  # ends with the connection
+                lock = {"name": f"belongings {url.database}"[:64], "timeout": _LOCK_TIMEOUT}
+                if connection.scalar(text("SELECT GET_LOCK(:name, :timeout)"), lock) != 1:  # ends with the connection
                     raise StorageUnavailable("another process has been migrating for too long")
             yield connection
     finally:
         engine.dispose()
 
 
-def _patience(url: URL) -> dict[str, Any]:
+def _timeout_arguments(url: URL) -> dict[str, Any]:
     return {"timeout": _LOCK_TIMEOUT} if url.get_backend_name() == "sqlite" else {}
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with the rows of a table, by its foreign keys, its columns and the invariants of the domain."""
+"""Finding rows that break a foreign key, a column type or an invariant of the domain."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -29,10 +29,10 @@ from domain.errors import InvalidValue
 
 @dataclass(frozen=True, slots=True)
 class RowProblem:
-    """Something that is wrong with a row.
+    """A problem of a row.
 
-    :param problem: in words, without any value of the row.
-    :param repair: the statement that mends it, or None where only people can know what the row should hold.
+    :param problem: a description without any value of the row.
+    :param repair: the statement that repairs it, or None if a person must decide.
     """
 
     table: Table
@@ -44,14 +44,14 @@ class RowProblem:
 def find_problems(
     connection: Connection, table: Table, which: ColumnElement[bool], *, limit: int | None = None, lock: bool = False
 ) -> tuple[list[RowProblem], int | None]:
-    """The faults of some rows in id order, and the id of the last row; None where there are no such rows.
-    Those that are hidden, since their user was removed, are left out.
+    """Return the problems of some rows in id order, and the id of the last row, or None if there are no rows.
 
-    Each statement sees one moment, so a user who is deleted meanwhile leaves no fault.
+    Hidden rows of removed users are ignored. Each statement reads a consistent snapshot, so a user who is deleted
+    meanwhile causes no problem.
 
-    :param lock: keep the rows as they are until the transaction ends.
+    :param lock: lock the rows until the transaction ends.
     """
-    columns = [type_coerce(column, NullType()).label(column.name) for column in table.c]  # as the driver has them
+    columns = [type_coerce(column, NullType()).label(column.name) for column in table.c]  # raw driver values
     statement = (
         select(*columns, *foreign_key_violations(table))
         .where(which, is_visible(table))
@@ -64,11 +64,11 @@ def find_problems(
 
 
 def foreign_key_violations(table: Table) -> Iterator[ColumnElement[bool]]:
-    """Whether a foreign key leads to a row that is not there, for each of them."""
+    """For each foreign key, a condition for rows whose referenced row does not exist."""
     for key in table.foreign_keys:
         target = key.column.table.alias()
         found = exists().where(target.c[key.column.name] == key.parent)
-        yield and_(key.parent.is_not(None), ~found).label(f"{key.parent.name} dangles")
+        yield and_(key.parent.is_not(None), ~found).label(f"{key.parent.name} is violated")
 
 
 def _faults(table: Table, row: RowMapping, dialect: Dialect) -> Iterator[RowProblem]:
@@ -77,8 +77,10 @@ def _faults(table: Table, row: RowMapping, dialect: Dialect) -> Iterator[RowProb
     if id < 1:
         yield RowProblem(table, id, "id must be at least 1")
     for key in table.foreign_keys:
-        if row[f"{key.parent.name} dangles"]:
-            yield RowProblem(table, id, f"{key.parent.name} is of a row that is gone", delete(table).where(this))
+        if row[f"{key.parent.name} is violated"]:
+            yield RowProblem(
+                table, id, f"{key.parent.name} refers to a row that does not exist", delete(table).where(this)
+            )
             return
     wrong = [column.name for column in table.c if not _fits(column, row[column.name])]
     for name in wrong:
@@ -99,7 +101,7 @@ def _faults(table: Table, row: RowMapping, dialect: Dialect) -> Iterator[RowProb
 
 
 def _fits(column: Column[Any], value: object) -> bool:
-    """Whether a value is of its column's type; SQLite keeps any value in any column."""
+    """Whether a value has its column's type; SQLite stores any value in any column."""
     if value is None:
         return bool(column.nullable)
     stored = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
