@@ -33,15 +33,15 @@ _CHECK_HINT = "to see which, run belongings check on the source"
 
 
 def copy(source: URL, target: URL, progress: Progress) -> dict[str, int]:
-    """Copy all users and items as they are, with their ids and versions; how many rows each table has.
+    """Copy all users and items with their ids and versions; return the number of rows of each table.
 
-    Receipts are left behind: they are for clients that ask again within a day, and no user or item needs them. So are
-    removed users whose items are not all deleted yet.
-    A target without a schema is migrated. When this returns, both sides had as many rows with the same
-    digest over all of them, and the target will give no id that either of the two ever gave.
+    Idempotency records are not copied: they expire within a day, and no user or item needs them. Removed users whose
+    items are not all deleted yet are not copied either. A target without a schema is migrated first. At the end, the
+    rows of both sides have been counted and their digests compared, and the target will never assign an id that either
+    of them has assigned.
 
-    :raises OperationFailed: the target has rows; a schema is not the newest one, or the source has none;
-        a database cannot be reached or refuses; or the two sides differ in the end.
+    :raises OperationFailed: the target has rows; a schema is out of date, or the source has none; a database is
+        unreachable or reports an error; or the two sides differ at the end.
     """
     with _wrap_errors("the copy failed"), ExitStack() as stack:
         if source == target:
