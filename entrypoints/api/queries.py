@@ -21,7 +21,7 @@ from pydantic_core import PydanticCustomError
 from domain.errors import InvalidValue
 from domain.items import TITLE_MAX_LENGTH
 from domain.text import check_text
-from entrypoints.api.http.cursors import cursor, position
+from entrypoints.api.cursors import cursor, position
 from entrypoints.api.schemas import SOME_TEXT, TEXT, Count, Email, Id, Limit, PriceDigits, price_schema
 from service_layer.read_models import (
     PAGE_MAX,

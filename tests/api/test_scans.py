@@ -15,7 +15,7 @@ from sqlalchemy import event, insert
 from adapters.sql.mapping import tables
 from domain.users import User
 from entrypoints.api.app import create_app
-from entrypoints.api.http.cursors import cursor
+from entrypoints.api.cursors import cursor
 from entrypoints.api.queries import ItemQuery
 from entrypoints.container import Container, SqlContainer, build_container
 from entrypoints.settings import Settings
