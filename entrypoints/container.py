@@ -38,7 +38,7 @@ def _engines(url: URL, limits: Limits) -> Engines:
 def _limits(settings: Settings) -> Limits:
     return Limits(
         readers=settings.threads + settings.scan_threads + processors() + 1,  # the last for /health/ready
-        writers=settings.threads + processors(),  # password hashing has one thread per processor
+        writers=settings.threads + processors() + 1,  # hashing has one thread per processor, batches one
         pool_wait=settings.pool_wait,
         connect_wait=settings.connect_wait,
         statement_wait=settings.statement_wait,

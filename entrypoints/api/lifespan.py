@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from math import ceil
 
 from anyio.to_thread import run_sync
@@ -47,17 +48,18 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _thread_pools(store: Store, settings: Settings) -> ThreadPools:
+    turns = Timeouts(
+        thread=min(settings.pool_wait, settings.deadline / 2),  # leaves half of the time for the work itself
+        deadline=settings.deadline,
+        max_queued=settings.queue,
+        max_pending=ceil(settings.requests / 5),  # leaves the rest to other requests
+    )
     return ThreadPools(
         store,
         threads=settings.threads,
         processors=processors(),
         timeouts=Timeouts(thread=settings.pool_wait, deadline=settings.deadline, max_queued=settings.queue),
         scans=settings.scan_threads,
-        scan_timeouts=Timeouts(
-            thread=min(settings.pool_wait, settings.deadline / 2),  # leaves half of the time for the scan itself
-            deadline=settings.deadline,
-            max_queued=settings.queue,
-            max_pending=ceil(settings.requests / 5),  # leaves the rest to other requests
-            work=settings.scan_wait,
-        ),
+        scan_timeouts=replace(turns, work=settings.scan_wait),
+        batch_timeouts=turns,
     )

@@ -13,6 +13,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    RootModel,
     WithJsonSchema,
 )
 from pydantic.config import JsonDict
@@ -108,6 +109,8 @@ Password = Annotated[
     ),
 ]
 
+BATCH_MAX = 1000
+
 _EXAMPLE_ITEM: JsonDict = {"title": "Portal gun", "description": "Slightly used", "price": 42.5, "id": 7, "owner_id": 1}
 
 
@@ -148,6 +151,12 @@ class ItemCreate(UserItemCreate):
     def fields(self) -> NewItem:
         """The same for a use case."""
         return cast(NewItem, self.model_dump())
+
+
+class ItemBatch(RootModel[Annotated[list[ItemCreate], Field(min_length=1, max_length=BATCH_MAX)]]):
+    """New items, of which all are created or none."""
+
+    pool: ClassVar[str] = "batches"
 
 
 class UserUpdate(BaseModel):

@@ -232,14 +232,23 @@ class ThreadPools:
 
     ``reading`` and ``writing`` have ``threads`` threads each; ``writing`` has one if the store takes one writer at a
     time, and commits waiting writers together. ``scanning`` has few, for reads that could keep a database busy by
-    themselves. ``hashing`` has one a processor: a password takes one of them, and 19 MiB, for 20 ms. ``checking`` has
-    one, for readiness checks while all other pools are busy.
+    themselves, and ``batches`` has one, for writes that take as long as a thousand others. ``hashing`` has one a
+    processor: a password takes one of them, and 19 MiB, for 20 ms. ``checking`` has one, for readiness checks while all
+    other pools are busy.
 
     :param scans: threads of ``scanning``.
     """
 
     def __init__(
-        self, store: Store, *, threads: int, processors: int, timeouts: Timeouts, scans: int, scan_timeouts: Timeouts
+        self,
+        store: Store,
+        *,
+        threads: int,
+        processors: int,
+        timeouts: Timeouts,
+        scans: int,
+        scan_timeouts: Timeouts,
+        batch_timeouts: Timeouts,
     ) -> None:
         self.reading = ThreadPool("reading", threads, timeouts)
         self.scanning = ThreadPool("scanning", scans, scan_timeouts)
@@ -247,11 +256,12 @@ class ThreadPools:
             self.writing = ThreadPool("writing", 1, timeouts, changes=True, group_commit=store.group_commit)
         else:
             self.writing = ThreadPool("writing", threads, timeouts, changes=True)
+        self.batches = ThreadPool("batches", 1, batch_timeouts, changes=True)
         self.hashing = ThreadPool("hashing", processors, timeouts, changes=True)
         self.checking = ThreadPool("checking", 1, Timeouts(deadline=_CHECK_DEADLINE))
 
     def __iter__(self) -> Iterator[ThreadPool]:
-        return iter((self.reading, self.scanning, self.writing, self.hashing, self.checking))
+        return iter((self.reading, self.scanning, self.writing, self.batches, self.hashing, self.checking))
 
     def close(self) -> None:
         """End all threads. Every request has been answered by now; work that still runs is late."""

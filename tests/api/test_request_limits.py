@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 from httpx2 import ASGITransport, AsyncClient, Response
+from starlette.responses import PlainTextResponse
+from starlette.types import Message
 
 from domain.items import Item
 from entrypoints.api.app import create_app
@@ -14,6 +16,7 @@ from entrypoints.container import Container, build_container
 from entrypoints.settings import Settings
 from tests.api.problems import expect_problem
 
+METHODS = ("GET", "POST", "GET")
 JSON = {"Content-Type": "application/json"}
 TOWEL = b'{"title": "Towel"}'
 
@@ -81,6 +84,32 @@ def test_a_request_that_waits_for_its_body_does_not_count() -> None:
             assert (await client.get("/items/")).status_code == 200
 
     run(main())
+
+
+def test_a_request_whose_client_does_not_read_the_response_does_not_count() -> None:
+    async def main() -> list[int]:
+        statuses: list[int] = []
+
+        async def send_never(message: Message) -> None:
+            await Event().wait()
+
+        async def send(message: Message) -> None:
+            statuses.append(message.get("status", 0))
+
+        app = request_limits.RequestLimitsMiddleware(PlainTextResponse("content"), requests=1, body_wait=1)
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+        waiting = [create_task(app({**scope, "method": method}, receive_nothing, send_never)) for method in METHODS]
+        await settle()
+        await app(scope, receive_nothing, send)
+        for task in waiting:
+            task.cancel()
+        return statuses
+
+    assert run(main()) == [200, 0]
+
+
+async def receive_nothing() -> Message:
+    raise AssertionError
 
 
 def test_bodies_that_are_too_large_together_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

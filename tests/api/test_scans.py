@@ -177,3 +177,41 @@ def test_many_searches_do_not_block_other_requests(container: Container, monkeyp
     for response in refused:
         expect_problem(response, 503, "database-unavailable")
         assert response.headers["Retry-After"] == "1"
+
+
+def test_many_batches_do_not_block_other_writes(container: Container, monkeypatch: pytest.MonkeyPatch) -> None:
+    started, go_on = Event(), Event()
+    create = items.create_items
+
+    def create_slowly(*args: Any, **named: Any) -> Any:
+        started.set()
+        go_on.wait()
+        return create(*args, **named)
+
+    monkeypatch.setattr(items, "create_items", create_slowly)
+    settings = container.settings().model_copy(update={"requests": 50, "pool_wait": 0.5})
+
+    async def main() -> list[int]:
+        statuses: list[int] = []
+
+        async def send(client: AsyncClient) -> None:
+            statuses.append((await client.post("/items/batch", json=[{"title": "Towel"}])).status_code)
+
+        app = create_app(container)
+        async with (
+            app.router.lifespan_context(app),
+            AsyncClient(transport=ASGITransport(app), base_url="http://belongings", timeout=60) as client,
+            create_task_group() as group,
+        ):
+            for _ in range(30):
+                group.start_soon(send, client)
+            while len(statuses) < 29:  # all but the one that runs
+                made = await client.post("/items/", json={"title": "Sieve"})
+                assert (await client.patch(made.headers["Location"], json={"price": 1})).status_code == 200
+            go_on.set()
+        return statuses
+
+    with container.settings.override(settings):
+        *refused, done = run(main)
+    assert started.is_set()
+    assert (set(refused), done) == ({503}, 200)

@@ -28,7 +28,8 @@ class RequestLimitsMiddleware:
     """Refuses requests beyond a number, and bodies that are too large or take too long.
 
     A body with a ``Content-Length`` over the limit is refused unread, a chunked one once it exceeds the limit. A
-    request does not count while it waits for its body, so slow clients do not keep others out. ``/health/`` is exempt.
+    request does not count while it waits for its body, or while its client reads the response, so slow clients do not
+    keep others out. ``/health/`` is exempt.
 
     Starlette's middleware for the size always answers in plain text, even if the application has exception handlers.
 
@@ -51,7 +52,7 @@ class RequestLimitsMiddleware:
         elif scope["method"] in ("GET", "HEAD"):
             self._in_progress += 1
             try:
-                await self._app(scope, receive, send)
+                await self._app(scope, receive, self._uncounted(send))
             finally:
                 self._in_progress -= 1
         elif _content_length(scope) > BODY_MAX:
@@ -60,6 +61,18 @@ class RequestLimitsMiddleware:
             await problem(415, ENCODED, headers=_IDENTITY)(scope, receive, send)
         else:
             await self._with_body(scope, receive, send)
+
+    def _uncounted(self, send: Send) -> Send:
+        """The same, but a request does not count while its client reads the response."""
+
+        async def send_uncounted(message: Message) -> None:
+            self._in_progress -= 1
+            try:
+                await send(message)
+            finally:
+                self._in_progress += 1
+
+        return send_uncounted
 
     async def _with_body(self, scope: Scope, receive: Receive, send: Send) -> None:
         received = 0
@@ -86,7 +99,7 @@ class RequestLimitsMiddleware:
 
         self._in_progress += 1
         try:
-            await self._app(scope, receive_limited, send)
+            await self._app(scope, receive_limited, self._uncounted(send))
         finally:
             self._in_progress -= 1
             self._bytes_held -= received

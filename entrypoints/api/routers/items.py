@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from starlette.types import Receive, Scope, Send
 
 from domain.errors import ItemNotFound, StaleVersion, UserNotFound
@@ -20,8 +20,6 @@ from service_layer import items
 
 router = APIRouter(prefix="/items", tags=["items"], route_class=PooledRoute)
 
-BATCH_MAX = 1000
-
 _PROBLEMS = problems(ItemNotFound, StaleVersion)
 
 
@@ -33,13 +31,9 @@ def create_item(body: schemas.ItemCreate, uow: UnitOfWorkDep, idempotent: Idempo
 
 
 @router.post("/batch", response_model=list[schemas.Item])
-def create_items(
-    body: Annotated[list[schemas.ItemCreate], Body(min_length=1, max_length=BATCH_MAX)],
-    uow: UnitOfWorkDep,
-    idempotent: IdempotencyDep,
-) -> Response:
+def create_items(body: schemas.ItemBatch, uow: UnitOfWorkDep, idempotent: IdempotencyDep) -> Response:
     """Create up to 1,000 items, all or none. A 422 names the invalid ones by their index, from 0."""
-    fields = [each.fields() for each in body]
+    fields = [each.fields() for each in body.root]
     return json_response(items.create_items(uow, fields, idempotency=idempotent(fields)))
 
 
