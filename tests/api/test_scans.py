@@ -1,4 +1,4 @@
-"""Lists that need a scan: which ones they are, and that they do not block other requests."""
+"""Work that could keep the database busy by itself, scans and batches, does not block other requests."""
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -15,49 +15,13 @@ from sqlalchemy import event, insert
 from adapters.sql.mapping import tables
 from domain.users import User
 from entrypoints.api.app import create_app
-from entrypoints.api.cursors import cursor
-from entrypoints.api.queries import ItemQuery
 from entrypoints.container import Container, SqlContainer, build_container
 from entrypoints.settings import Settings
 from service_layer import items
 from service_layer.ports import UnitOfWork
 from service_layer.read_models import ItemFilter, ItemView, Owner, Page, PageParams, Sort
-from service_layer.scans import SKIP_MAX, is_scan
+from service_layer.scans import is_scan
 from tests.api.problems import expect_problem
-
-LAST: ItemView = {"title": "Towel", "description": None, "price": 2.5, "id": 7, "owner_id": None}
-
-
-@pytest.mark.parametrize(
-    ("query", "scan"),
-    [
-        ({}, False),
-        ({"sort": "-price"}, False),
-        ({"skip": SKIP_MAX}, False),
-        ({"skip": SKIP_MAX + 1}, True),
-        ({"offset": SKIP_MAX + 1}, True),
-        ({"after": 900_000}, False),
-        ({"q": "zebra"}, True),
-        ({"owner_id": 1}, False),
-        ({"owner_id": "null", "sort": "-id"}, False),
-        ({"owner_id": 1, "sort": "price"}, True),
-        ({"owner_id": 1, "title": "Towel"}, True),
-        ({"title": "Towel"}, False),
-        ({"title": "Towel", "sort": "-title"}, False),
-        ({"title": "Towel", "sort": "price"}, True),
-        ({"min_price": 1, "sort": "price"}, False),
-        ({"min_price": 1, "max_price": 2, "sort": "-price"}, False),
-        ({"min_price": 1, "sort": "price", "cursor": cursor("price", LAST)}, True),
-        ({"sort": "price", "cursor": cursor("price", LAST)}, False),
-        ({"min_price": 1}, True),
-        ({"max_price": 1, "sort": "title"}, True),
-    ],
-)
-def test_a_list_is_a_scan_unless_an_index_leads_to_its_rows(query: dict[str, Any], scan: bool) -> None:
-    parsed = ItemQuery(**query)
-    assert is_scan(parsed.page(), parsed.filter()) is scan
-    assert parsed.pool == ("scanning" if scan else None)
-
 
 MANY = 20_000
 FEW_STEPS = 10_000
