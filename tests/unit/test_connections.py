@@ -10,7 +10,7 @@ import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from entrypoints.server.connections import Connection, ConnectionLimits
+from entrypoints.server.connections import FIELD_LIMIT, HEAD_LIMIT, Connection, ConnectionLimits
 
 
 @pytest.mark.parametrize(("workers", "pauses"), [(1, 0), (2, 3)])
@@ -86,6 +86,45 @@ def test_what_comes_behind_a_body_is_no_header() -> None:
     assert headers == [(b"host", b"x"), (b"transfer-encoding", b"chunked")]
 
 
+@pytest.mark.parametrize("split", [False, True])
+def test_the_first_header_field_over_the_limit_is_refused_and_nothing_after_it_is_parsed(split: bool) -> None:
+    async def act() -> None:
+        connection = connected(_nothing)
+        fields = [b"Host: x\r\n", *(b"%x:\r\n" % (4096 + i) for i in range(9_200))]
+        sent = b"GET / HTTP/1.1\r\n" + b"".join(fields)
+        for piece in [sent[i : i + 1000] for i in range(0, len(sent), 1000)] if split else [sent]:
+            if not connection.transport.is_closing():
+                connection.data_received(piece)
+        assert connection.transport.said.startswith(b"HTTP/1.1 431 ")
+        assert len(connection.headers) == FIELD_LIMIT
+
+    asyncio.run(act())
+
+
+def test_as_many_header_fields_as_the_limit_allows_are_accepted() -> None:
+    fields = b"".join(b"%d:\r\n" % i for i in range(FIELD_LIMIT - 1))
+    said, (headers,) = asyncio.run(talk(b"GET / HTTP/1.1\r\nHost: x\r\n%b\r\n" % fields))
+    assert said.startswith(b"HTTP/1.1 204 ")
+    assert len(headers) == FIELD_LIMIT
+
+
+@pytest.mark.parametrize("upgrade", [b"", b"Connection: Upgrade\r\nUpgrade: h2c\r\n"])
+@pytest.mark.parametrize(("excess", "status"), [(0, b"204"), (1, b"431")])
+def test_a_head_in_one_segment_is_measured_with_its_request_line_and_separators(
+    upgrade: bytes, excess: int, status: bytes
+) -> None:
+    async def act() -> bytes:
+        connection = connected(_answer_scope)
+        head = (
+            b"GET / HTTP/1.1\r\nHost: x\r\n" + upgrade + b"".join(b"%x: \r\n" % i for i in range(16, 100)) + b"Long: "
+        )
+        connection.data_received(head + b"x" * (HEAD_LIMIT + excess - len(head) - 4) + b"\r\n\r\n")
+        await asyncio.gather(*connection.tasks)
+        return bytes(connection.transport.said)
+
+    assert asyncio.run(act()).startswith(b"HTTP/1.1 " + status)
+
+
 @pytest.mark.parametrize(
     ("target", "path"),
     [
@@ -106,6 +145,44 @@ def test_a_url_without_a_path_is_that_of_the_root(target: bytes, path: tuple[str
     said = asyncio.run(say(app, b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n" % target))
     assert said.startswith(b"HTTP/1.1 204 ")
     assert asked == [path]
+
+
+class Transport(asyncio.Transport):
+    """Keeps what is written, as if the client did not read it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said = b""
+        self.aborted = False
+        self._closing = False
+
+    def write(self, data: "bytes | bytearray | memoryview[Any]") -> None:
+        self.said += data
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def close(self) -> None:
+        self._closing = True
+
+    def abort(self) -> None:
+        self._closing = self.aborted = True
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+
+def connected(app: Any, *, state: ServerState | None = None, connections: int = 10, body_wait: float = 30) -> Any:
+    """A connection to this application, without a network; call this in an event loop."""
+    config = Config(app=app, log_config=None, ws="none")
+    config.load()
+    limits = ConnectionLimits(head_wait=30, body_wait=body_wait, connections=connections)
+    connection = Connection(config=config, server_state=state or ServerState(), app_state={}, limits=limits)
+    connection.connection_made(Transport())
+    return connection
 
 
 async def talk(sent: bytes) -> tuple[bytes, list[list[tuple[bytes, bytes]]]]:
@@ -150,3 +227,7 @@ async def listening(app: Any, state: ServerState, *, workers: int = 1) -> AsyncI
 
 
 async def _nothing(_scope: Any, _receive: Any, _send: Any) -> None: ...
+
+
+async def _answer_scope(_scope: Any, _receive: Any, send: Any) -> None:
+    await _answer(send)
