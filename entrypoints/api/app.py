@@ -8,7 +8,8 @@ from fastapi import FastAPI
 
 from entrypoints.api.documentation_pages import documented_app
 from entrypoints.api.http.no_route import NoRoute
-from entrypoints.api.http.openapi import document, operation_id
+from entrypoints.api.http.openapi import ABOUT, operation_id
+from entrypoints.api.http.openapi_document import document
 from entrypoints.api.http.passwords import RateLimitHeadersMiddleware
 from entrypoints.api.http.problems import add_problem_handlers
 from entrypoints.api.http.unsent import UnsentBytes
@@ -28,11 +29,6 @@ from entrypoints.container import Container, build_container
 from entrypoints.logging import configure
 from entrypoints.settings import WrongSetting, access_log, load_settings
 
-_DESCRIPTION = """Keeps users and the items they own.
-
-Every list is bounded: follow `Link` for the next page. Every error is a problem (RFC 9457).
-"""
-
 
 def create_app(container: Container | None = None) -> FastAPI:
     """Create the application. Its container is in ``app.state.container``.
@@ -48,7 +44,11 @@ def create_app(container: Container | None = None) -> FastAPI:
         tune_process()  # which has no other purpose then
         configure(container.settings().log_format)
     settings = container.settings()
-    options: dict[str, Any] = {"title": "Belongings", "description": _DESCRIPTION, "version": version("belongings")}
+    options: dict[str, Any] = {
+        **ABOUT,
+        "version": version("belongings"),
+        "servers": [{"url": settings.root_path or "/"}],
+    }
     options["generate_unique_id_function"] = operation_id
     options["telemetry"] = telemetry(settings)
     make = documented_app if settings.docs else partial(FastAPI, openapi_url=None)

@@ -1,4 +1,4 @@
-"""What may stand in the query of a list."""
+"""The query parameters of lists."""
 
 from collections import Counter
 from decimal import Decimal
@@ -65,6 +65,8 @@ _Text = Annotated[str, Field(min_length=1, max_length=TITLE_MAX_LENGTH, json_sch
 _Words = Annotated[str, Field(min_length=1, max_length=TITLE_MAX_LENGTH, json_schema_extra={"pattern": SOME_TEXT})]
 _Price = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2), PriceDigits, WithJsonSchema(price_schema)]
 
+_PRICE_NOTE = "Decimal digits with at most two decimal places, and no exponent. Excludes items without a price."
+
 
 def _misplaced(parameter: str, message: LiteralString) -> PydanticCustomError:
     """What a validator of all parameters says of one."""
@@ -72,16 +74,18 @@ def _misplaced(parameter: str, message: LiteralString) -> PydanticCustomError:
 
 
 class PageQuery(BaseModel):
-    """Which part of a list is wanted. What is not known is refused: it would seem to work."""
+    """Which page of a list to return. Unknown parameters are refused, as they would seem to work."""
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: Annotated[Limit, Field(description="How many rows at most.")] = PAGE_MAX
-    skip: Annotated[Count | None, Field(description="How many rows to pass over. Deep pages are slow this way.")] = None
+    limit: Annotated[Limit, Field(description="The maximum number of rows.")] = PAGE_MAX
+    skip: Annotated[Count | None, Field(description="The number of rows to skip. The deeper the page, the slower.")] = (
+        None
+    )
     after: Annotated[
-        Count, Field(description="Only rows with a greater id. Deep pages cost what the first one costs.")
+        Count, Field(description="Only rows with a greater id. Deep pages are as fast as the first one.")
     ] = 0
-    offset: Annotated[Count, Field(description="Another spelling of `skip`; that one wins.")] = 0
+    offset: Annotated[Count, Field(description="Alias of `skip`, which takes precedence.")] = 0
 
     def page(self) -> PageParams:
         """The same, with one word for each thing."""
@@ -101,51 +105,54 @@ class PageQuery(BaseModel):
 
 
 class UserQuery(PageQuery):
-    """Which users are wanted."""
+    """Filters for users."""
 
     email: Annotated[
-        Email | None, Field(description="Who has this address, without regard to upper and lower case; nobody or one.")
+        Email | None,
+        Field(description="The user with this address, if there is one; upper and lower case do not matter."),
     ] = None
-    is_active: Annotated[bool | None, BeforeValidator(_truth), Field(description="Only those who are, or are not.")] = (
-        None
-    )
+    is_active: Annotated[
+        bool | None, BeforeValidator(_truth), Field(description="Only active or only inactive users.")
+    ] = None
 
     def filter(self) -> UserFilter:
         return UserFilter(email=self.email, is_active=self.is_active)
 
 
 class ItemQuery(PageQuery):
-    """Which items are wanted, and in which order."""
+    """Filters and sort order for items."""
 
     owner_id: Annotated[
         Id | Literal["null"] | None,
-        Field(description="Whose items: the id of a user, there or not, or `null` for those of nobody."),
+        Field(description="Items of this user, who may not exist, or `null` for items without an owner."),
     ] = None
     title: Annotated[
-        _Text | None, AfterValidator(lambda text: text and _text(text)), Field(description="Exactly this title.")
+        _Text | None,
+        AfterValidator(lambda text: text and _text(text)),
+        Field(description="Items with exactly this title."),
     ] = None
     q: Annotated[
         _Words | None,
         AfterValidator(lambda text: text and _words(_text(text))),
         Field(
-            description=f"Up to {_WORDS_MAX} words, each of which is somewhere in the title or the description, inside "
-            "of longer words too, without regard to upper and lower case."
+            description=f"Up to {_WORDS_MAX} words. Each must occur in the title or the description, also as a part of "
+            "a longer word; upper and lower case do not matter."
         ),
     ] = None
-    min_price: Annotated[_Price | None, Field(description="No cheaper, and not without a price.")] = None
-    max_price: Annotated[_Price | None, Field(description="No dearer, and not without a price.")] = None
+    min_price: Annotated[_Price | None, Field(description=f"Minimum price. {_PRICE_NOTE}")] = None
+    max_price: Annotated[_Price | None, Field(description=f"Maximum price. {_PRICE_NOTE}")] = None
     sort: Annotated[
         Sort,
         Field(
-            description="What to sort by, descending with a minus. What is equal is sorted by id, in the same "
-            "direction; items without a price come last."
+            description="The field to sort by; descending with a minus. Ties are sorted by id in the same direction. "
+            "Items without a price come last."
         ),
     ] = "id"
     cursor: Annotated[
         str | None,
         Field(
             max_length=4000,
-            description="From the `Link` to the next page of a list that is not sorted by `id`. Opaque.",
+            description="Opaque; from the `Link` to the next page of a list that is not sorted by `id`.",
         ),
     ] = None
 

@@ -1,4 +1,4 @@
-"""What clients send and get, as the documentation shows it."""
+"""The bodies of requests and responses, as ``/openapi.json`` describes them."""
 
 import re
 from decimal import Decimal
@@ -67,7 +67,7 @@ Email = Annotated[
     WithJsonSchema({"type": "string", "format": "email", "maxLength": EMAIL_MAX_LENGTH}),
 ]
 
-price_schema: JsonDict = {"type": "number", "minimum": 0, "maximum": float(PRICE_MAX)}
+price_schema: JsonDict = {"type": "number", "format": "double", "minimum": 0, "maximum": float(PRICE_MAX)}
 
 _Price = Annotated[
     Decimal,
@@ -114,39 +114,61 @@ BATCH_MAX = 1000
 _EXAMPLE_ITEM: JsonDict = {"title": "Portal gun", "description": "Slightly used", "price": 42.5, "id": 7, "owner_id": 1}
 
 
+def _add_name(schema: JsonDict) -> None:
+    properties = cast(dict[str, JsonDict], schema["properties"])
+    properties["name"] = properties["title"] | {
+        "title": "Name",
+        "description": "Alias of `title`, which takes precedence.",
+    }
+
+
+def _new_item_schema(schema: JsonDict) -> None:
+    """Require ``title`` or ``name``.
+
+    This form is one that client generators and linters accept. From ``anyOf``, generators make unions.
+    """
+    _add_name(schema)
+    del schema["required"]
+    schema["not"] = {"propertyNames": {"not": {"enum": ["title", "name"]}}}
+    schema["example"] = {"title": "Portal gun", "description": "Slightly used", "price": 42.5}
+
+
+def _item_update_schema(schema: JsonDict) -> None:
+    _add_name(schema)
+    schema["example"] = {"price": 39.99, "owner_id": None}
+
+
 class UserCreate(BaseModel):
-    """Somebody who signs up."""
+    """A new user."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"email": "rick@example.com", "password": "wubbalubba"}})
 
     pool: ClassVar[str] = "hashing"
 
-    email: Annotated[Email, Field(description="Unique, without regard to upper and lower case.")]
-    password: Annotated[Password, Field(description="Kept as an argon2id hash only.")]
+    email: Annotated[Email, Field(description="Unique; upper and lower case do not matter.")]
+    password: Annotated[Password, Field(description="Stored only as an argon2id hash.")]
 
 
 class UserItemCreate(BaseModel):
     """A new item."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"example": {"title": "Portal gun", "description": "Slightly used", "price": 42.5}}
-    )
+    model_config = ConfigDict(json_schema_extra=_new_item_schema)
 
     title: Annotated[
         Title,
         Field(
             validation_alias=AliasChoices("title", "name"),
-            description="Not blank. `name` is taken as another spelling of `title`.",
+            description="Not blank.",
         ),
     ]
     description: Description | None = None
-    price: Annotated[_Price | None, Field(description="At most two decimal places; kept exactly.")] = None
+    price: Annotated[_Price | None, Field(description="At most two decimal places, stored exactly.")] = None
 
 
 class ItemCreate(UserItemCreate):
-    """A new item, with an owner or without."""
+    """A new item, with or without an owner."""
 
-    owner_id: Annotated[_OwnerId | None, Field(description="The id of a user that exists.")] = None
+    owner_id: Annotated[_OwnerId | None, Field(description="The id of an existing user.")] = None
 
     def fields(self) -> NewItem:
         """The same for a use case."""
@@ -160,12 +182,12 @@ class ItemBatch(RootModel[Annotated[list[ItemCreate], Field(min_length=1, max_le
 
 
 class UserUpdate(BaseModel):
-    """What is to change of a user; what is left out stays as it is."""
+    """Changes to a user. Fields that are left out stay as they are."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"email": "rick@example.org", "is_active": False}})
 
-    email: Annotated[Email | MISSING, Field(description="Unique, without regard to upper and lower case.")] = MISSING
-    password: Annotated[Password | MISSING, Field(description="Kept as an argon2id hash only.")] = MISSING
+    email: Annotated[Email | MISSING, Field(description="Unique; upper and lower case do not matter.")] = MISSING
+    password: Annotated[Password | MISSING, Field(description="Stored only as an argon2id hash.")] = MISSING
     is_active: Annotated[bool | MISSING, Field(strict=True)] = MISSING
 
     @property
@@ -179,20 +201,22 @@ class UserUpdate(BaseModel):
 
 
 class ItemUpdate(BaseModel):
-    """What is to change of an item; what is left out stays as it is, and null takes away."""
+    """Changes to an item. Fields that are left out stay as they are; `null` clears one."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"price": 39.99, "owner_id": None}})
+    model_config = ConfigDict(json_schema_extra=_item_update_schema)
 
     title: Annotated[
         Title | MISSING,
         Field(
             validation_alias=AliasChoices("title", "name"),
-            description="Not blank. `name` is taken as another spelling of `title`.",
+            description="Not blank.",
         ),
     ] = MISSING
     description: Description | MISSING | None = MISSING
-    price: Annotated[_Price | MISSING | None, Field(description="At most two decimal places; kept exactly.")] = MISSING
-    owner_id: Annotated[_OwnerId | MISSING | None, Field(description="The id of a user that exists.")] = MISSING
+    price: Annotated[_Price | MISSING | None, Field(description="At most two decimal places, stored exactly.")] = (
+        MISSING
+    )
+    owner_id: Annotated[_OwnerId | MISSING | None, Field(description="The id of an existing user.")] = MISSING
 
     def changes(self) -> ItemChanges:
         """What was given."""
@@ -206,7 +230,7 @@ class Item(BaseModel):
 
     title: str
     description: str | None
-    price: float | None
+    price: Annotated[float, Field(json_schema_extra={"format": "double"})] | None
     id: Annotated[int, Field(ge=1, le=ID_MAX)]
     owner_id: Annotated[int | None, Field(ge=1, le=ID_MAX)]
 
@@ -227,18 +251,18 @@ class User(BaseModel):
         list[Item],
         Field(
             max_length=EMBEDDED_ITEMS,
-            description=f"The first {EMBEDDED_ITEMS}, in id order; all of them are at `/users/{{id}}/items/`.",
+            description=f"The first {EMBEDDED_ITEMS} items by id; `/users/{{id}}/items/` lists all of them.",
         ),
     ]
 
 
 class Removed(BaseModel):
-    """That it is gone."""
+    """Confirmation that the resource was deleted."""
 
     ok: Literal[True]
 
 
 class Health(BaseModel):
-    """That the service is well."""
+    """The state of the service."""
 
     status: str

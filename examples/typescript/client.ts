@@ -5,12 +5,14 @@ import type { components, paths } from "./belongings";
 
 type Item = components["schemas"]["Item"];
 type Problem = components["schemas"]["Problem"];
+type KnownProblemType = components["schemas"]["KnownProblemType"];
 
 const client = createClient<paths>({ baseUrl: "http://127.0.0.1:8000" });
 
-/** What to tell people; the compiler asks for another case when there is another problem. */
+/** Advice for people. When a version adds a problem type, the compiler asks for another case. */
 function advice(problem: Problem): string {
-  switch (problem.type) {
+  const known = problem.type as KnownProblemType;
+  switch (known) {
     case "urn:problem-type:belongings:email-taken":
       return "Sign in instead.";
     case "urn:problem-type:belongings:user-not-found":
@@ -32,7 +34,8 @@ function advice(problem: Problem): string {
     case "about:blank":
       return problem.detail;
     default:
-      return problem.type satisfies never;
+      known satisfies never; // a newer service may send types that this compiler does not know
+      return problem.detail;
   }
 }
 

@@ -8,10 +8,15 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from jsonschema_rs import Draft202012Validator
 from pydantic import SecretStr
 
+from domain.errors import ItemNotFound
 from entrypoints.api.app import create_app
+from entrypoints.api.http.openapi import problems
+from entrypoints.api.http.problems import TYPES
 from entrypoints.container import build_container
 from entrypoints.settings import Settings
 from service_layer.read_models import ID_MAX
@@ -38,16 +43,139 @@ def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return [(path, operation) for path, methods in document["paths"].items() for operation in methods.values()]
 
 
-def test_every_operation_documents_the_problems_it_can_answer_with(document: dict[str, Any]) -> None:
-    for path, operation in operations(document):
-        expected = {"500", "503", "507"}
-        if "parameters" in operation:
-            expected |= {"422"}
-        if "requestBody" in operation:
-            expected |= {"400", "413", "422"}
-        if "{" in path:
-            expected |= {"404"}
-        assert expected <= operation["responses"].keys(), operation["operationId"]
+UNNAMED = {"about:blank"}
+DATABASE = {"503": {"database-unavailable", "about:blank"}, "507": {"storage-full"}, "421": UNNAMED}
+EVERY = {"431": UNNAMED, "500": UNNAMED}
+CHANGE = {"503": DATABASE["503"] | {"outcome-unknown"}, "403": UNNAMED}
+BODY = dict.fromkeys(("400", "408", "413", "415"), UNNAMED)
+PARAMETERS = {"422": {"invalid-request"}}
+IDEMPOTENT = {"409": {"idempotency-key-in-use"}, "422": {"invalid-request", "idempotency-key-reused"}}
+CONDITIONAL = {"412": {"changed-meanwhile"}}
+NO_USER, NO_ITEM = {"404": {"user-not-found"}}, {"404": {"item-not-found"}}
+EMAIL_TAKEN = {"400": {"email-taken", "about:blank"}}
+LIMITED = {"429": UNNAMED}
+READ = EVERY | DATABASE | PARAMETERS
+WRITE = READ | CHANGE
+
+PROBLEMS = {
+    "live": EVERY,
+    "ready": EVERY | {"503": {"database-unavailable", "schema-mismatch"}},
+    "list_users": READ,
+    "create_user": WRITE | BODY | IDEMPOTENT | EMAIL_TAKEN | LIMITED,
+    "read_user": READ | CONDITIONAL | NO_USER,
+    "update_user": WRITE | BODY | CONDITIONAL | NO_USER | EMAIL_TAKEN | LIMITED,
+    "delete_user": WRITE | CONDITIONAL | NO_USER,
+    "list_user_items": READ | NO_USER,
+    "create_user_item": WRITE | BODY | IDEMPOTENT | NO_USER,
+    "list_items": READ,
+    "create_item": WRITE | BODY | IDEMPOTENT | NO_USER,
+    "create_items": WRITE | BODY | IDEMPOTENT,
+    "read_item": READ | CONDITIONAL | NO_ITEM,
+    "update_item": WRITE | BODY | CONDITIONAL | {"404": {"item-not-found", "user-not-found"}},
+    "delete_item": WRITE | CONDITIONAL | NO_ITEM,
+}
+
+
+def test_each_status_has_the_problem_types_that_it_can_have_and_no_others(document: dict[str, Any]) -> None:
+    for _, operation in operations(document):
+        found = {
+            status: set(response["content"]["application/problem+json"]["examples"])
+            for status, response in operation["responses"].items()
+            if status >= "400"
+        }
+        assert found == PROBLEMS[operation["operationId"]], operation["operationId"]
+
+
+def test_the_description_of_a_response_names_its_problem_types(document: dict[str, Any]) -> None:
+    for _, operation in operations(document):
+        for response in operation["responses"].values():
+            examples = response.get("content", {}).get("application/problem+json", {}).get("examples", {})
+            for name in examples.keys() - {"about:blank"}:
+                assert f"`{name}`: " in response["description"], operation["operationId"]
+
+
+def test_problem_types_are_an_enum_that_can_be_extended(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    assert schemas["Problem"]["properties"]["type"] == {"$ref": "#/components/schemas/ProblemType"}
+    known, any_other = schemas["ProblemType"]["anyOf"]
+    assert known == {"$ref": "#/components/schemas/KnownProblemType"}
+    assert any_other == {"type": "string", "format": "uri"}
+    assert set(schemas["KnownProblemType"]["enum"]) == TYPES
+
+
+def test_the_api_has_a_contact_a_licence_a_server_and_no_security(document: dict[str, Any]) -> None:
+    assert document["info"]["contact"] == {"name": "The Belongings developers"}
+    assert document["info"]["license"] == {"name": "MIT", "identifier": "MIT"}
+    assert (document["servers"], document["security"]) == ([{"url": "/"}], [])
+
+
+def test_the_server_is_the_root_path(client: TestClient) -> None:
+    settings = Settings(database_url=SecretStr("memory://"), root_path="/belongings")
+    behind_a_proxy = TestClient(create_app(build_container(settings)), root_path="/belongings")
+    assert behind_a_proxy.get("/belongings/openapi.json").json()["servers"] == [{"url": "/belongings"}]
+
+
+def test_every_tag_has_a_description(document: dict[str, Any]) -> None:
+    described = {tag["name"] for tag in document["tags"] if tag["description"]}
+    assert {tag for _, operation in operations(document) for tag in operation["tags"]} == described
+
+
+def test_every_response_has_a_request_id(document: dict[str, Any]) -> None:
+    for _, operation in operations(document):
+        assert all("X-Request-ID" in response["headers"] for response in operation["responses"].values())
+
+
+def test_headers_have_their_usual_spelling(document: dict[str, Any]) -> None:
+    parameters = [each for _, operation in operations(document) for each in operation.get("parameters", [])]
+    names = {each["name"] for each in parameters if each["in"] == "header"}
+    assert names == {"Idempotency-Key", "If-Match", "If-None-Match", "Prefer"}
+
+
+def numbers(part: Any) -> Iterator[dict[str, Any]]:
+    """All schemas of numbers in a document."""
+    if isinstance(part, dict):
+        if part.get("type") in ("integer", "number"):
+            yield part
+        part = list(part.values())
+    for each in part if isinstance(part, list) else ():
+        yield from numbers(each)
+
+
+def test_numbers_have_a_format(document: dict[str, Any]) -> None:
+    for schema in numbers(document):
+        if schema["type"] == "number":
+            assert schema["format"] == "double"
+        elif "maximum" in schema:
+            assert schema["format"] == ("int64" if schema["maximum"] == ID_MAX else "int32")
+    assert document["components"]["schemas"]["Item"]["properties"]["id"]["format"] == "int64"
+
+
+@pytest.mark.parametrize("kind", ["ItemCreate", "UserItemCreate"])
+def test_a_new_item_has_a_title_or_a_name(document: dict[str, Any], kind: str) -> None:
+    validator = Draft202012Validator(document["components"]["schemas"][kind])
+    for valid in ({"title": "Towel"}, {"name": "Towel"}, {"title": "Towel", "name": "Cloth", "price": 1}):
+        assert validator.is_valid(valid)
+    for invalid in ({}, {"price": 1}, {"name": ""}, {"title": None}):
+        assert not validator.is_valid(invalid)
+
+
+def test_a_title_can_be_changed_by_either_name(document: dict[str, Any]) -> None:
+    validator = Draft202012Validator(document["components"]["schemas"]["ItemUpdate"])
+    assert all(validator.is_valid(valid) for valid in ({}, {"title": "Towel"}, {"name": "Towel"}))
+    assert not validator.is_valid({"name": ""})
+
+
+def test_routes_that_are_added_later_are_documented_alike(client: TestClient) -> None:
+    assert isinstance(client.app, FastAPI)
+    client.app.openapi()
+
+    @client.app.get("/later", responses=problems(ItemNotFound))
+    def later() -> None:
+        pass
+
+    responses = client.get("/openapi.json").json()["paths"]["/later"]["get"]["responses"]
+    assert "X-Request-ID" in responses["200"]["headers"]
+    assert list(responses["404"]["content"]) == ["application/problem+json"]
 
 
 def test_problems_have_their_media_type_and_nothing_else_has(document: dict[str, Any]) -> None:
@@ -59,8 +187,9 @@ def test_problems_have_their_media_type_and_nothing_else_has(document: dict[str,
 
 
 def test_a_503_has_retry_after(document: dict[str, Any]) -> None:
-    for _, operation in operations(document):
-        assert "Retry-After" in operation["responses"]["503"]["headers"]
+    for path, operation in operations(document):
+        if path != "/health/live":
+            assert "Retry-After" in operation["responses"]["503"]["headers"]
 
 
 def test_new_resources_have_a_location_and_lists_a_link(document: dict[str, Any]) -> None:

@@ -20,9 +20,15 @@ _LIST = re.compile(rf"[ \t,]*{_TAG}(?:[ \t]*,[ \t,]*{_TAG})*[ \t,]*")
 _Lines = Annotated[list[str] | None, WithJsonSchema({"type": "string"})]
 """A header that may be repeated, which means the same as one line with commas (RFC 9110 §5.3)."""
 
-IfMatch = Annotated[_Lines, Header(description="The `ETag` that you expect; 412 if it is a different one now.")]
+IfMatch = Annotated[
+    _Lines, Header(alias="If-Match", description="The `ETag` that you expect; 412 if it is a different one now.")
+]
 IfNoneMatch = Annotated[
-    _Lines, Header(description="An `ETag` that you have; if it is still current, 304 for a GET and 412 for a change.")
+    _Lines,
+    Header(
+        alias="If-None-Match",
+        description="An `ETag` that you have; if it is still current, 304 for a GET and 412 for a change.",
+    ),
 ]
 
 

@@ -20,8 +20,9 @@ _Key = Annotated[
     list[str] | None,
     WithJsonSchema({"type": "string", "pattern": KEY_PATTERN}),
     Header(
+        alias=HEADER,
         description="A unique key for this request, such as a UUID. If you retry the request with the same key within "
-        "24 hours, nothing is done twice and you get the first response again. Quotes around the key are optional."
+        "24 hours, nothing is done twice and you get the first response again. Quotes around the key are optional.",
     ),
 ]
 

@@ -9,7 +9,10 @@ from pydantic import WithJsonSchema
 _Prefer = Annotated[
     list[str] | None,
     WithJsonSchema({"type": "string"}),
-    Header(description="`count=exact` asks for `X-Total-Count`. Counting takes as long as reading all rows."),
+    Header(
+        alias="Prefer",
+        description="`count=exact` asks for `X-Total-Count`. Counting takes as long as reading all rows.",
+    ),
 ]
 
 

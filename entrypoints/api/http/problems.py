@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, WithJsonSchema
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
+from typing_extensions import TypeAliasType
 
 from domain.errors import BelongingsError, EmailTaken, InvalidValue, ItemNotFound, StaleVersion, UserNotFound
 from entrypoints.logging import request_id
@@ -59,6 +60,21 @@ TYPES = {"about:blank", *(f"{PREFIX}{name}" for _, name in _DOMAIN.values())}
 """All values of ``type``. ``about:blank`` means that the status is the whole meaning (RFC 9457 §4.2.1)."""
 
 
+KnownProblemType = TypeAliasType(
+    "KnownProblemType",
+    Annotated[str, WithJsonSchema({"type": "string", "enum": sorted(TYPES), "description": "Types of this version."})],
+)
+
+ProblemType = TypeAliasType(
+    "ProblemType",
+    Annotated[
+        KnownProblemType | Annotated[str, Field(json_schema_extra={"format": "uri"})],
+        Field(description="The type of error. Later versions may add types; handle unknown ones by `status`."),
+    ],
+)
+"""An enum in OpenAPI that later versions can extend: generated clients accept unknown types."""
+
+
 def status_of(error: type[BelongingsError]) -> tuple[int, str]:
     """The status of an error, and the name of its problem type."""
     return next(_DOMAIN[kind] for kind in error.__mro__ if kind in _DOMAIN)
@@ -81,18 +97,18 @@ def problem_example(status: int, name: str) -> dict[str, Any]:
 class InvalidPart(BaseModel):
     """One error in a request."""
 
-    loc: list[str | int]
-    msg: str
-    type: str
+    loc: Annotated[list[str | int], Field(description="Where the error is: `body`, `query`, `path` or `header` first.")]
+    msg: Annotated[str, Field(description="An explanation for people; it may change.")]
+    type: Annotated[str, Field(description="The kind of error, as pydantic names it.")]
 
 
 class Problem(BaseModel):
     """An error (RFC 9457). It never contains values that the client sent."""
 
-    type: Annotated[str, WithJsonSchema({"type": "string", "enum": sorted(TYPES)})]
-    title: str
-    status: int
-    detail: str
+    type: ProblemType
+    title: Annotated[str, Field(description="The status in words.")]
+    status: Annotated[int, Field(ge=400, le=599)]
+    detail: Annotated[str, Field(description="An explanation for people; it may change.")]
     request_id: Annotated[
         str, Field(description="The `X-Request-ID` of this response; the operator can find it in the log.")
     ]

@@ -10,7 +10,7 @@ from entrypoints.api import schemas
 from entrypoints.api.dependencies import ItemId, UnitOfWorkDep
 from entrypoints.api.http.conditional import ConditionsDep
 from entrypoints.api.http.idempotency import IdempotencyDep
-from entrypoints.api.http.openapi import CONDITIONAL, PAGE, TAGGED, created, problems
+from entrypoints.api.http.openapi import CONDITIONAL, PAGE, STORAGE, TAGGED, created, problems
 from entrypoints.api.http.preferences import PreferDep
 from entrypoints.api.http.problems import problem
 from entrypoints.api.http.responses import created_response, item_response, json_response, page_response
@@ -18,9 +18,10 @@ from entrypoints.api.queries import ItemQuery, strict_query
 from entrypoints.api.routing import PooledRoute
 from service_layer import items
 
-router = APIRouter(prefix="/items", tags=["items"], route_class=PooledRoute)
+router = APIRouter(prefix="/items", tags=["items"], route_class=PooledRoute, responses=STORAGE)
 
 _PROBLEMS = problems(ItemNotFound, StaleVersion)
+_CHANGED = TAGGED | problems(ItemNotFound, UserNotFound, StaleVersion)
 
 
 @router.post("/", response_model=schemas.Item, responses=created("item") | problems(UserNotFound))
@@ -65,7 +66,7 @@ def read_item(item_id: ItemId, uow: UnitOfWorkDep, conditions: ConditionsDep) ->
     return item_response(items.read_item(uow, item_id), conditions)
 
 
-@router.patch("/{item_id}", response_model=schemas.Item, responses=TAGGED | _PROBLEMS)
+@router.patch("/{item_id}", response_model=schemas.Item, responses=_CHANGED)
 def update_item(item_id: ItemId, body: schemas.ItemUpdate, uow: UnitOfWorkDep, conditions: ConditionsDep) -> Response:
     """Change the given fields of an item; `null` clears one."""
     return item_response(items.update_item(uow, item_id, body.changes(), precondition=conditions.precondition))

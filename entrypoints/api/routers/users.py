@@ -9,7 +9,7 @@ from entrypoints.api import schemas
 from entrypoints.api.dependencies import UnitOfWorkDep, UserId
 from entrypoints.api.http.conditional import ConditionsDep
 from entrypoints.api.http.idempotency import IdempotencyDep
-from entrypoints.api.http.openapi import CONDITIONAL, PAGE, QUOTA, TAG, TOO_MANY_REQUESTS, created, problems
+from entrypoints.api.http.openapi import CONDITIONAL, PAGE, QUOTA, STORAGE, TAG, TOO_MANY_REQUESTS, created, problems
 from entrypoints.api.http.passwords import PasswordsDep
 from entrypoints.api.http.preferences import PreferDep
 from entrypoints.api.http.responses import created_response, item_response, json_response, page_response
@@ -18,7 +18,7 @@ from entrypoints.api.queries import PageQuery, UserQuery, strict_query
 from entrypoints.api.routing import PooledRoute
 from service_layer import items, users
 
-router = APIRouter(prefix="/users", tags=["users"], route_class=PooledRoute)
+router = APIRouter(prefix="/users", tags=["users"], route_class=PooledRoute, responses=STORAGE)
 
 _CREATED = created("user", **QUOTA) | TOO_MANY_REQUESTS | problems(EmailTaken)
 _ITEMS = PAGE | problems(UserNotFound)
