@@ -115,6 +115,11 @@ def test_the_server_is_the_root_path(client: TestClient) -> None:
     assert behind_a_proxy.get("/belongings/openapi.json").json()["servers"] == [{"url": "/belongings"}]
 
 
+def test_only_the_paths_of_the_tutorials_end_with_a_slash(document: dict[str, Any]) -> None:
+    with_slash = {path for path in document["paths"] if path.endswith("/")}
+    assert with_slash == {"/users/", "/items/", "/users/{user_id}/items/"}
+
+
 def test_every_tag_has_a_description(document: dict[str, Any]) -> None:
     described = {tag["name"] for tag in document["tags"] if tag["description"]}
     assert {tag for _, operation in operations(document) for tag in operation["tags"]} == described
