@@ -41,7 +41,7 @@ _MEANINGS = {
     415: "The body has a `Content-Encoding`; send it without one",
     421: "The host name in `Host` is not served here",
     429: "Too many sign-ups or password changes from your address; retry after `Retry-After` seconds",
-    431: "The headers are larger than 64 KiB",
+    431: "There are more than 100 headers, or they are larger than 64 KiB",
     500: "Internal error",
     503: "Too many requests at once, nothing was changed; retry after `Retry-After` seconds",
     "changed-meanwhile": "the resource does not match `If-Match`, or matches `If-None-Match`; read it again and retry",
