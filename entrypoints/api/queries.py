@@ -2,6 +2,7 @@
 
 from collections import Counter
 from decimal import Decimal
+from functools import cached_property
 from typing import Annotated, Any, Literal, LiteralString, Self
 from urllib.parse import parse_qsl
 
@@ -87,6 +88,7 @@ class PageQuery(BaseModel):
     ] = 0
     offset: Annotated[Count, Field(description="Alias of `skip`, which takes precedence.")] = 0
 
+    @cached_property
     def page(self) -> PageParams:
         """The same, with one word for each thing."""
         return PageParams(limit=self.limit, skip=self._skip(), after=self.after)
@@ -94,7 +96,7 @@ class PageQuery(BaseModel):
     @property
     def pool(self) -> str | None:
         """The pool for scans, if it is one."""
-        return "scanning" if is_scan(self.page()) else None
+        return "scanning" if is_scan(self.page) else None
 
     def following(self, last: UserView | ItemView) -> str:
         """What the query of the next page has, to begin behind the last row of this one."""
@@ -115,6 +117,7 @@ class UserQuery(PageQuery):
         bool | None, BeforeValidator(_truth), Field(description="Only active or only inactive users.")
     ] = None
 
+    @cached_property
     def filter(self) -> UserFilter:
         return UserFilter(email=self.email, is_active=self.is_active)
 
@@ -169,9 +172,10 @@ class ItemQuery(PageQuery):
 
     _position: tuple[str | Decimal | None, int] | None = None
 
+    @cached_property
     def page(self) -> PageParams:
         if self._position is None:
-            return super().page()
+            return super().page
         value, id = self._position
         return PageParams(limit=self.limit, skip=self._skip(), after=id, after_value=value)
 
@@ -180,8 +184,9 @@ class ItemQuery(PageQuery):
 
     @property
     def pool(self) -> str | None:
-        return "scanning" if is_scan(self.page(), self.filter()) else None
+        return "scanning" if is_scan(self.page, self.filter) else None
 
+    @cached_property
     def filter(self) -> ItemFilter:
         return ItemFilter(
             owner=Owner.ANY if self.owner_id is None else Owner.NONE if self.owner_id == "null" else self.owner_id,
@@ -204,11 +209,13 @@ async def _strict_query(request: Request) -> None:
 
     :raises RequestValidationError: a parameter is repeated, or something is not UTF-8.
     """
-    if request.scope["query_string"]:
-        times = Counter(name for name, _ in query_parameters(request))
+    if not request.scope["query_string"]:
+        return
+    parameters = query_parameters(request)
+    if len(dict(parameters)) < len(parameters):
+        times = Counter(name for name, _ in parameters)
         repeated = [{"loc": ("query", name), **_REPEATED} for name in times if times[name] > 1]
-        if repeated:
-            raise RequestValidationError(repeated)
+        raise RequestValidationError(repeated)
 
 
 strict_query = Depends(_strict_query)

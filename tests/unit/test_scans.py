@@ -39,5 +39,5 @@ LAST: ItemView = {"title": "Towel", "description": None, "price": 2.5, "id": 7, 
 )
 def test_a_list_is_a_scan_unless_an_index_leads_to_its_rows(query: dict[str, Any], scan: bool) -> None:
     parsed = ItemQuery(**query)
-    assert is_scan(parsed.page(), parsed.filter()) is scan
+    assert is_scan(parsed.page, parsed.filter) is scan
     assert parsed.pool == ("scanning" if scan else None)

@@ -56,7 +56,7 @@ def list_items(
     query: Annotated[ItemQuery, Query()], uow: UnitOfWorkDep, prefer: PreferDep, request: Request
 ) -> Response:
     """List items, filtered and sorted."""
-    page = items.list_items(uow, query.page(), query.filter(), count=prefer.count)
+    page = items.list_items(uow, query.page, query.filter, count=prefer.count)
     return page_response(page, query, request)
 
 

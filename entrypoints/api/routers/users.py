@@ -42,7 +42,7 @@ def list_users(
     query: Annotated[UserQuery, Query()], uow: UnitOfWorkDep, prefer: PreferDep, request: Request
 ) -> Response:
     """List users by id, each with their first items."""
-    page = users.list_users(uow, query.page(), query.filter(), count=prefer.count)
+    page = users.list_users(uow, query.page, query.filter, count=prefer.count)
     return page_response(page, query, request)
 
 
@@ -92,5 +92,5 @@ def list_user_items(
     user_id: UserId, query: Annotated[PageQuery, Query()], uow: UnitOfWorkDep, prefer: PreferDep, request: Request
 ) -> Response:
     """List the items of a user by id."""
-    page = items.list_user_items(uow, user_id, query.page(), count=prefer.count)
+    page = items.list_user_items(uow, user_id, query.page, count=prefer.count)
     return page_response(page, query, request)
