@@ -1,12 +1,16 @@
 """Which lists are scans: queries that may read many rows, perhaps all, to find those of one page."""
 
-from service_layer.read_models import ALL_ITEMS, ItemFilter, Owner, PageParams
+from dataclasses import fields
+
+from service_layer.read_models import ALL_ITEMS, ItemFilter, PageParams
 
 SKIP_MAX = 1_000
 """The largest ``skip`` that does not make a list a scan."""
 
 _INDEXED = {"id": {"owner", "title"}, "title": {"title"}, "price": {"price"}}
-"""By sort column: the filters whose rows are adjacent in an index, in the order of that sort."""
+"""By sort column: the filters whose rows are adjacent in an index, in the order of that sort. Lists with any other filter are scans."""
+
+_FILTERS = tuple(field.name for field in fields(ItemFilter) if field.name != "sort")
 
 
 def is_scan(page: PageParams, filter: ItemFilter | None = None) -> bool:
@@ -21,13 +25,8 @@ def is_scan(page: PageParams, filter: ItemFilter | None = None) -> bool:
 
 
 def _is_indexed(page: PageParams, filter: ItemFilter) -> bool:
-    is_set = {
-        "owner": filter.owner is not Owner.ANY,
-        "title": filter.title is not None,
-        "price": filter.min_price is not None or filter.max_price is not None,
-        "words": bool(filter.words),
-    }
-    filters = {name for name, present in is_set.items() if present}
+    changed = [name for name in _FILTERS if getattr(filter, name) != getattr(ALL_ITEMS, name)]
+    filters = {"price" if name in ("min_price", "max_price") else name for name in changed}
     if "price" in filters and page.after:  # SQLite reads all rows in the price range that come before the page
         return False
     return len(filters) <= 1 and filters <= _INDEXED[filter.sort.removeprefix("-")]

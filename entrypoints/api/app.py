@@ -41,7 +41,7 @@ def create_app(container: Container | None = None) -> FastAPI:
             container = build_container(load_settings())
         except WrongSetting as error:
             raise SystemExit(f"belongings: {error}") from None
-        tune_process()  # which has no other purpose then
+        tune_process()  # it runs nothing but this application
         configure(container.settings().log_format)
     settings = container.settings()
     options: dict[str, Any] = {
