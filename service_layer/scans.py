@@ -8,7 +8,8 @@ SKIP_MAX = 1_000
 """The largest ``skip`` that does not make a list a scan."""
 
 _INDEXED = {"id": {"owner", "title"}, "title": {"title"}, "price": {"price"}}
-"""By sort column: the filters whose rows are adjacent in an index, in the order of that sort. Lists with any other filter are scans."""
+"""By sort column: the filters whose rows are adjacent in an index, in the order of that sort.
+Lists with any other filter are scans."""
 
 _FILTERS = tuple(field.name for field in fields(ItemFilter) if field.name != "sort")
 
