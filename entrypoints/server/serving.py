@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from tempfile import TemporaryDirectory
 from typing import Any, cast
@@ -16,6 +17,10 @@ from entrypoints.server.connections import Connection, ConnectionLimits
 from entrypoints.server.tls import TlsConfig, TlsConnection
 from entrypoints.server.workers import Workers
 from entrypoints.settings import Settings, access_log
+
+ACCEPTS_PER_TURN = 16
+"""Connections that a process accepts in one turn of the event loop. uvloop accepts only one from each listening socket,
+so it gets that many duplicates of the same one. Each of them costs about 1 µs per new connection."""
 
 _SHUTDOWN_TIMEOUT = 8
 """Seconds for running requests to finish after a signal; the whole shutdown takes at most ten."""
@@ -66,19 +71,21 @@ def run(
     server = _Server(config)
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: sys.exit())
-    if config.should_reload:
-        announce()
-        ChangeReload(config, target=server.run, sockets=[listener]).run()
-    elif workers > 1:
-        with TemporaryDirectory(prefix="belongings-metrics-") as folder:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # where the workers share their metrics
-            supervisor = Workers(config, sockets=[listener])
+    with ExitStack() as duplicates:
+        sockets = [listener, *(duplicates.enter_context(listener.dup()) for _ in range(ACCEPTS_PER_TURN - 1))]
+        if config.should_reload:
             announce()
-            supervisor.run()
-    else:
-        # set a flag instead of raising: an exception can get lost, and the flag also works while the application starts
-        signal.signal(signal.SIGINT, lambda *_: setattr(server, "should_exit", True))
-        announce()
-        server.run(sockets=[listener])  # raises the signal again after the shutdown
-        if not server.started:
-            sys.exit(1)
+            ChangeReload(config, target=server.run, sockets=sockets).run()
+        elif workers > 1:
+            with TemporaryDirectory(prefix="belongings-metrics-") as folder:
+                os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # where the workers share their metrics
+                supervisor = Workers(config, sockets=sockets)
+                announce()
+                supervisor.run()
+        else:
+            # set a flag instead of raising: an exception can get lost, and the flag works during the start too
+            signal.signal(signal.SIGINT, lambda *_: setattr(server, "should_exit", True))
+            announce()
+            server.run(sockets=sockets)  # raises the signal again after the shutdown
+            if not server.started:
+                sys.exit(1)

@@ -1,16 +1,19 @@
 """Where the service listens, with which certificate, and where it refuses to."""
 
+import asyncio
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+import uvloop
 from uvicorn import Server
 
 from entrypoints.server.listening import CannotServe, check_tls, find_address, listen
-from entrypoints.server.serving import run
+from entrypoints.server.serving import ACCEPTS_PER_TURN, run
 from entrypoints.settings import Settings
 from tests.certificates import make_certificate
 
@@ -120,3 +123,34 @@ def test_a_signal_before_any_worker_starts_ends_it(early: signal.Signals, worker
     with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(SystemExit) as ended:
         run(listener, Settings(), workers=workers, reload=reload, announce=lambda: signal.raise_signal(early))
     assert not ended.value.code
+
+
+@pytest.mark.usefixtures("handlers")
+def test_many_connections_are_accepted_in_one_turn_of_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = 100
+    accepted = [0]  # in each turn
+
+    class Accepted(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            accepted[-1] += 1
+            transport.close()
+
+    async def accept_all(sockets: list[socket.socket]) -> None:
+        async with asyncio.timeout(50):
+            servers = [await asyncio.get_running_loop().create_server(Accepted, sock=each) for each in sockets]
+            while sum(accepted) < waiting:
+                accepted.append(0)
+                await asyncio.sleep(0)
+        for each in servers:
+            each.close()
+
+    def start(server: Server, sockets: list[socket.socket]) -> None:
+        uvloop.run(accept_all(sockets))
+        server.started = True
+
+    monkeypatch.setattr(Server, "run", start)
+    with ExitStack() as clients, socket.create_server(("127.0.0.1", 0), backlog=waiting) as listener:
+        for _ in range(waiting):
+            clients.enter_context(socket.create_connection(listener.getsockname()))
+        run(listener, Settings(), workers=1, reload=False, announce=lambda: None)
+    assert max(accepted) == ACCEPTS_PER_TURN > 10
