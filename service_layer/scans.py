@@ -1,6 +1,7 @@
 """Which lists are scans: queries that may read many rows, perhaps all, to find those of one page."""
 
 from dataclasses import fields
+from threading import local
 
 from service_layer.read_models import ALL_ITEMS, ItemFilter, PageParams
 
@@ -12,6 +13,31 @@ _INDEXED = {"id": {"owner", "title"}, "title": {"title"}, "price": {"price"}}
 Lists with any other filter are scans."""
 
 _FILTERS = tuple(field.name for field in fields(ItemFilter) if field.name != "sort")
+
+
+class ScanRequired(Exception):
+    """A read turned out to be a scan in a thread that must not scan. Repeat it in a thread that may."""
+
+
+class _Thread(local):
+    may_scan = True
+
+
+_thread = _Thread()
+
+
+def forbid_scans() -> None:
+    """Let ``require_scan_thread`` raise in this thread from now on."""
+    _thread.may_scan = False
+
+
+def require_scan_thread() -> None:
+    """Check that this thread may scan.
+
+    :raises ScanRequired: it must not.
+    """
+    if not _thread.may_scan:
+        raise ScanRequired
 
 
 def is_scan(page: PageParams, filter: ItemFilter | None = None) -> bool:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from domain.errors import BelongingsError
 from entrypoints.api.thread_pools import ThreadPool
+from service_layer.errors import StorageUnavailable
 from service_layer.ports import Store
 
 logger = logging.getLogger("belongings")
@@ -15,7 +16,10 @@ _PAUSE = 0.02
 """Seconds between two batches, so that checkpoints, other processes and reads get their turn."""
 
 _POLL_INTERVAL = 5.0
-"""Seconds until the next attempt when there was nothing to delete or the database was unavailable."""
+"""Seconds until the next attempt when there was nothing to delete."""
+
+_RETRY_INTERVAL = 0.5
+"""Seconds until the next attempt when no thread was free in time, or the database was unavailable."""
 
 
 @asynccontextmanager
@@ -29,13 +33,16 @@ async def purging(store: Store, thread_pool: ThreadPool) -> AsyncIterator[None]:
 
 
 async def _purge(store: Store, thread_pool: ThreadPool) -> None:
-    more = False
+    pause = _POLL_INTERVAL
     while True:
-        await sleep(_PAUSE if more else _POLL_INTERVAL)
-        more = False
+        await sleep(pause)
+        pause = _POLL_INTERVAL
         try:
-            more = await thread_pool.run(store.purge)
+            if await thread_pool.run(store.purge):
+                pause = _PAUSE
+        except StorageUnavailable:
+            pause = _RETRY_INTERVAL  # /health/ready reports it
         except BelongingsError:
-            pass  # /health/ready reports it
+            pass
         except Exception as error:
             logger.error("purging failed, will retry", exc_info=error)

@@ -1,7 +1,7 @@
 """Bounded thread pools, one for each kind of work, so that no kind of work can starve another (bulkheads)."""
 
 from asyncio import Future, TimerHandle, get_running_loop
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, suppress
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from service_layer.deadline import set_deadline
 from service_layer.errors import OutcomeUnknown, StorageUnavailable
 from service_layer.ports import Store
+from service_layer.scans import forbid_scans
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -108,6 +109,7 @@ class ThreadPool:
     Python's ``ThreadPoolExecutor`` does the same for 14 µs more a request.
 
     :param changes: whether the work writes. If it is late, its outcome is unknown.
+    :param may_scan: False to let reads that turn out to be scans raise ``ScanRequired``.
     :param group_commit: commits everything done in its block at the end of the block. Jobs that wait when a thread
         becomes free run in one such block, and their outcomes are delivered after it.
     """
@@ -119,6 +121,7 @@ class ThreadPool:
         timeouts: Timeouts,
         *,
         changes: bool = False,
+        may_scan: bool = True,
         group_commit: Callable[[], AbstractContextManager[None]] | None = None,
     ) -> None:
         self.name = name
@@ -130,6 +133,7 @@ class ThreadPool:
         self._wait = min(timeouts.thread, timeouts.deadline)
         self._pending = 0
         self._late = OutcomeUnknown if changes else StorageUnavailable
+        self._may_scan = may_scan
         self._group_commit = group_commit
         self._jobs: SimpleQueue[_Job[Any] | None] = SimpleQueue()
         self._threads = [Thread(target=self._serve, name=f"{name} {n}", daemon=True) for n in range(width)]
@@ -146,19 +150,23 @@ class ThreadPool:
         """Threads that are running a job."""
         return len(self._working)
 
-    async def run(
+    def run(
         self, work: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
-    ) -> Result:
+    ) -> Coroutine[Any, Any, Result]:
         """Run the work in a thread; return or raise what it does.
 
         :raises StorageUnavailable: no thread was free in time, and the work did not start; or it takes too long.
         :raises OutcomeUnknown: the work writes and takes too long; it may still finish.
         """
+        return self.run_since(monotonic(), partial(work, *args, **kwargs))
+
+    async def run_since(self, start: float, work: Callable[[], Result]) -> Result:
+        """Run the work as if ``run`` had been called at this time of ``time.monotonic``."""
         if self.waiting >= self._timeouts.max_queued or self._pending >= self._timeouts.max_pending:
             raise StorageUnavailable("too many requests wait for the database")
-        job = _Job(partial(work, *args, **kwargs), monotonic() + _WORK_ENDS_AT * self._deadline, self._timeouts.work)
+        job = _Job(work, start + _WORK_ENDS_AT * self._deadline, self._timeouts.work)
         self._jobs.put(job)
-        job.timer = job.loop.call_later(self._wait, self._refuse, job)
+        job.timer = job.loop.call_later(self._wait + start - monotonic(), self._refuse, job)
         self._pending += 1
         try:
             return await job.result
@@ -186,6 +194,8 @@ class ThreadPool:
             thread.join(max(0.0, until - monotonic()))
 
     def _serve(self) -> None:
+        if not self._may_scan:
+            forbid_scans()
         while job := self._jobs.get():
             self._working.append(None)
             if self._group_commit is None or self._jobs.empty():
@@ -250,7 +260,7 @@ class ThreadPools:
         scan_timeouts: Timeouts,
         batch_timeouts: Timeouts,
     ) -> None:
-        self.reading = ThreadPool("reading", threads, timeouts)
+        self.reading = ThreadPool("reading", threads, timeouts, may_scan=False)
         self.scanning = ThreadPool("scanning", scans, scan_timeouts)
         if store.single_writer:
             self.writing = ThreadPool("writing", 1, timeouts, changes=True, group_commit=store.group_commit)

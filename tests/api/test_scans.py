@@ -12,7 +12,7 @@ from httpx2 import ASGITransport, AsyncClient, Response
 from pydantic import SecretStr
 from sqlalchemy import event, insert
 
-from adapters.sql.mapping import tables
+from adapters.sql.mapping import removals, tables
 from domain.users import User
 from entrypoints.api.app import create_app
 from entrypoints.container import Container, SqlContainer, build_container
@@ -21,7 +21,10 @@ from service_layer import items
 from service_layer.ports import UnitOfWork
 from service_layer.read_models import ItemFilter, ItemView, Owner, Page, PageParams, Sort
 from service_layer.scans import is_scan
+from service_layer.users import delete_user
 from tests.api.problems import expect_problem
+from tests.contract.stored import rich_user, stored_item
+from tests.databases import SQL
 
 MANY = 20_000
 FEW_STEPS = 10_000
@@ -179,3 +182,45 @@ def test_many_batches_do_not_block_other_writes(container: Container, monkeypatc
         *refused, done = run(main)
     assert started.is_set()
     assert (set(refused), done) == ({503}, 200)
+
+
+@pytest.mark.parametrize("container", SQL, indirect=True)
+def test_lists_that_pass_over_hidden_items_do_not_block_other_requests(
+    container: SqlContainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(removals, "DIRECT_DELETE_MAX", 5)
+    monkeypatch.setattr(container.store(), "purge", lambda: False)
+    rich, item = rich_user(container, 10), stored_item(container.unit_of_work)
+    delete_user(container.unit_of_work(), rich)
+    go_on = Event()
+
+    async def main() -> list[int]:
+        statuses: list[int] = []
+
+        async def list_items(client: AsyncClient) -> None:
+            response = await client.get("/items/")
+            statuses.append(response.status_code)
+            assert [each["id"] for each in response.json()] == [item]
+
+        app = create_app(container)
+        async with (
+            app.router.lifespan_context(app),
+            AsyncClient(transport=ASGITransport(app), base_url="http://belongings", timeout=60) as client,
+            create_task_group() as group,
+        ):
+            pool = app.state.thread_pools.scanning
+            for _ in range(container.settings().scan_threads):
+                group.start_soon(pool.run, go_on.wait)
+            for _ in range(30):
+                group.start_soon(list_items, client)
+            while pool.waiting < 30:
+                assert (await client.get(f"/items/{item}")).status_code == 200
+            for _ in range(10):
+                assert (await client.get(f"/items/{item}")).status_code == 200
+            assert (await client.get(f"/items/?owner_id={rich}")).json() == []
+            assert (await client.get(f"/users/{rich}/items/")).status_code == 404
+            assert statuses == []
+            go_on.set()
+        return statuses
+
+    assert run(main) == [200] * 30

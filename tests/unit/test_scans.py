@@ -1,5 +1,6 @@
 """Which lists are scans."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from entrypoints.api.cursors import cursor
 from entrypoints.api.queries import ItemQuery
 from service_layer.read_models import ItemView
-from service_layer.scans import SKIP_MAX, is_scan
+from service_layer.scans import SKIP_MAX, ScanRequired, forbid_scans, is_scan, require_scan_thread
 
 LAST: ItemView = {"title": "Towel", "description": None, "price": 2.5, "id": 7, "owner_id": None}
 
@@ -41,3 +42,9 @@ def test_a_list_is_a_scan_unless_an_index_leads_to_its_rows(query: dict[str, Any
     parsed = ItemQuery(**query)
     assert is_scan(parsed.page, parsed.filter) is scan
     assert parsed.pool == ("scanning" if scan else None)
+
+
+def test_a_scan_is_possible_in_every_thread_that_does_not_forbid_it() -> None:
+    with ThreadPoolExecutor(1, initializer=forbid_scans) as thread, pytest.raises(ScanRequired):
+        thread.submit(require_scan_thread).result()
+    require_scan_thread()

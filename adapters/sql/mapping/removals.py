@@ -35,7 +35,12 @@ def not_removed(user_id: ColumnElement[int | None]) -> ColumnElement[bool]:
 
     Databases evaluate the first half once per statement, and nearly always need nothing else.
     """
-    return or_(NO_REMOVED_USERS, ~_mark.where(removed_users.c.user_id == user_id).exists())
+    return or_(NO_REMOVED_USERS, ~is_marked(user_id))
+
+
+def is_marked(user_id: ColumnElement[int | None]) -> ColumnElement[bool]:
+    """Whether the user with this id is marked as removed."""
+    return _mark.where(removed_users.c.user_id == user_id).exists()
 
 
 def is_visible(table: Table) -> ColumnElement[bool]:

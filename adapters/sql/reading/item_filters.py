@@ -3,8 +3,9 @@
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, String, bindparam, func
+from sqlalchemy import BigInteger, ColumnElement, String, bindparam, case, func, null
 
+from adapters.sql.mapping.removals import is_marked, not_removed
 from adapters.sql.mapping.tables import items
 from adapters.sql.reading.parameters import ESCAPE
 from adapters.sql.reading.statements import item_columns
@@ -37,9 +38,18 @@ INDEXES: dict[Column, tuple[str, set[str]]] = {
 def conditions(names: Collection[str], dialect: str) -> dict[str, ColumnElement[bool]]:
     """Return the condition of each filter, by the name of its parameter."""
     words = [name for name in names if name.startswith("word")]
-    return {name: _FILTERS[name] for name in names if name in _FILTERS} | {
-        name: _contains(bindparam(name, type_=String), dialect) for name in words
-    }
+    found = {name: _FILTERS[name] for name in names if name in _FILTERS}
+    if "owner" in found and dialect == "sqlite":  # it checks a condition with a subquery for every row, see ``visible``
+        owner = FILTER_PARAMETERS[OWNER]
+        found["owner"] = _owner == case((is_marked(owner), null()), else_=owner)
+    return found | {name: _contains(bindparam(name, type_=String), dialect) for name in words}
+
+
+def visible(names: Collection[str], dialect: str) -> list[ColumnElement[bool]]:
+    """Return the conditions that leave out the items of removed users, in addition to ``conditions``."""
+    if "owner" in names:  # one owner: databases check this once, before they read any item
+        return [] if dialect == "sqlite" else [~is_marked(FILTER_PARAMETERS[OWNER])]
+    return [] if "no_owner" in names else [not_removed(_owner)]
 
 
 def _contains(word: ColumnElement[str], dialect: str) -> ColumnElement[bool]:

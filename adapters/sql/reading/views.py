@@ -6,8 +6,9 @@ from functools import lru_cache, partial
 from sqlalchemy import Engine, SelectBase
 
 from adapters.sql.engine.driver import Query
+from adapters.sql.mapping.removals import FIRST_REMOVED
 from adapters.sql.reading import parameters
-from adapters.sql.reading.item_lists import item_count, item_page
+from adapters.sql.reading.item_lists import item_count, item_page, quick_item_page
 from adapters.sql.reading.reader import Reader, Row
 from adapters.sql.reading.statements import statements_for, user_count, user_page
 from service_layer.read_models import (
@@ -16,6 +17,7 @@ from service_layer.read_models import (
     EMBEDDED_ITEMS,
     ItemFilter,
     ItemView,
+    Owner,
     Page,
     PageParams,
     UserFilter,
@@ -23,7 +25,7 @@ from service_layer.read_models import (
     bounded,
     items_page,
 )
-from service_layer.scans import is_scan
+from service_layer.scans import is_scan, require_scan_thread
 
 _CACHE_SIZE = 256
 """The most compiled statements that are cached."""
@@ -45,6 +47,7 @@ class SqlAlchemyViews:
         self._quick_item = self._reader.query(statements.quick_item)
         self._items = self._reader.query(statements.items)
         self._quick_items = self._reader.query(statements.quick_items)
+        self._first_removed = self._reader.query(FIRST_REMOVED)
         self._user = self._reader.query(statements.user)
         self._users = self._reader.query(statements.users)
         self._cached = lru_cache(_CACHE_SIZE)(self._compiled)
@@ -79,12 +82,25 @@ class SqlAlchemyViews:
         reader = self._scanner if is_scan(page, filter) else self._reader
         if filter == ALL_ITEMS:
             values = parameters.page_parameters(page)
-            rows = reader.rows(self._quick_items, **values) or reader.rows(self._items, **values)
+            rows = reader.rows(self._quick_items, **values) or self._rows_with_hidden(reader, self._items, values)
         else:
             sort, start = parameters.simplify_sort(filter, page)
             values = parameters.item_parameters(filter, self._dialect) | parameters.sorted_page_parameters(start, sort)
-            rows = reader.rows(self._cached(item_page, self._dialect, sort, tuple(values)), **values)
+            shape = self._dialect, sort, tuple(values)
+            if reader is self._scanner or filter.owner is not Owner.ANY:
+                rows = reader.rows(self._cached(item_page, *shape), **values)
+            else:
+                rows = reader.rows(self._cached(quick_item_page, *shape), **values) or self._rows_with_hidden(
+                    reader, self._cached(item_page, *shape), values
+                )
         return items_page(_items(rows), page)
+
+    def _rows_with_hidden(self, reader: Reader, query: Query, values: parameters.Parameters) -> list[Row]:
+        """Run a query that passes over the items of removed users, as a scan if there are any."""
+        if reader is self._reader and reader.rows(self._first_removed):
+            require_scan_thread()
+            reader = self._scanner
+        return reader.rows(query, **values)
 
     def count_items(self, filter: ItemFilter = ALL_ITEMS) -> int:
         values = parameters.item_parameters(filter, self._dialect)

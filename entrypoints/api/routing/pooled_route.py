@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Coroutine, Mapping
 from contextvars import ContextVar
-from functools import wraps
+from functools import partial, wraps
 from inspect import isclass, iscoroutinefunction, isfunction, isgeneratorfunction, signature
+from time import monotonic
 from typing import Any, get_args, get_type_hints
 
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
+
+from service_layer.scans import ScanRequired
 
 _request: ContextVar[Request] = ContextVar("request")
 
@@ -51,11 +54,18 @@ def in_pool(endpoint: Callable[..., Any]) -> Callable[..., Any]:
 
 
 async def run_in_pool(request: Request, name: str, function: Callable[..., Any], /, **values: Any) -> Any:
-    """Run the function in this pool of the application, or in FastAPI's threads if it has no pools."""
+    """Run the function in this pool of the application, or in FastAPI's threads if it has no pools.
+
+    If it raises ``ScanRequired``, it runs again in the pool ``scanning``, with the same deadline.
+    """
     pools = getattr(request.app.state, "thread_pools", None)
     if pools is None:
         return await run_in_threadpool(function, **values)
-    return await getattr(pools, name).run(function, **values)
+    start = monotonic()
+    try:
+        return await getattr(pools, name).run(function, **values)
+    except ScanRequired:
+        return await pools.scanning.run_since(start, partial(function, **values))
 
 
 def pool_for(method: str, choosers: tuple[str, ...], values: Mapping[str, Any]) -> str:
