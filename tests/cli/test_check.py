@@ -15,7 +15,7 @@ from adapters.sql.engine.engines import parse_url
 from adapters.sql.engine.process_lock import ProcessLock, single_process_reason
 from adapters.sql.mapping.removals import mark_removed
 from adapters.sql.mapping.schema import REVISIONS
-from adapters.sql.mapping.tables import items, users
+from adapters.sql.mapping.tables import items, removed_users, users
 from adapters.sql.operations import checking
 from adapters.sql.operations.migrations import migrate
 from domain.text import fold_text
@@ -108,6 +108,16 @@ def test_who_is_removed_but_has_items_that_are_not_deleted_yet_is_no_finding(url
     on(url, lambda connection: mark_removed(Session(connection), 1, 1))
     assert check() == (0, ["Findings: 0"])
     assert check("--repair", "--backed-up") == (0, ["Findings: 0, of which 0 were repaired"])
+
+
+def test_a_removed_user_whose_row_does_not_exist_is_found_and_repaired(url: str) -> None:
+    on(url, lambda connection: connection.execute(insert(removed_users).values(user_id=77)))
+    problem = "removed_users 77: user_id refers to a row that does not exist"
+    assert check() == (1, [problem, "Findings: 1; belongings check --repair repairs what can be repaired"])
+    assert check("--repair", "--backed-up") == (0, [f"{problem}; deleted", "Findings: 1, of which 1 were repaired"])
+    assert check() == (0, ["Findings: 0"])
+    if url.startswith("sqlite"):
+        assert belongings("backup", "copy.db").exit_code == 0
 
 
 def test_each_row_that_is_wrong_is_a_line_without_what_it_holds(url: str) -> None:

@@ -19,7 +19,7 @@ from adapters.sql.engine.errors import first_line, translate_errors
 from adapters.sql.mapping.schema import check_revision, current_revision
 from adapters.sql.mapping.tables import data_tables
 from adapters.sql.operations.backup import back_up, exclusive_process
-from adapters.sql.operations.row_problems import RowProblem, find_problems
+from adapters.sql.operations.row_problems import RowProblem, find_orphaned_marks, find_problems
 from service_layer.errors import SchemaMismatch, StorageUnavailable
 from service_layer.operations import Finding
 
@@ -43,6 +43,10 @@ def check(url: URL) -> Iterator[Finding]:
         for table in [] if damaged else data_tables():
             for faults in _batches(engines.reader, table):
                 yield from (Finding(_place(fault), fault.problem) for fault in faults)
+        if not damaged:
+            with engines.reader.connect() as connection:
+                marks = find_orphaned_marks(connection)
+            yield from (Finding(_place(fault), fault.problem) for fault in marks)
 
 
 def repair(url: URL, back_up: Callable[[], object]) -> Iterator[Finding]:
@@ -64,6 +68,8 @@ def repair(url: URL, back_up: Callable[[], object]) -> Iterator[Finding]:
                     back_up()
                     backed_up = True
                 yield from _repair_rows(engines.writer, table, faults)
+        if not damaged:
+            yield from _repair_marks(engines, (lambda: None) if backed_up else back_up)
 
 
 def back_up_before_repair(database: Path) -> Path:
@@ -110,6 +116,16 @@ def _repair_rows(writer: Engine, table: Table, faults: list[RowProblem]) -> list
             locked, _ = find_problems(connection, table, table.c.id.in_(ids), lock=True)
             found += [_repair(connection, fault) for fault in locked if fault.repair is not None]
     return found
+
+
+def _repair_marks(engines: Engines, back_up: Callable[[], object]) -> list[Finding]:
+    with engines.reader.connect() as connection:
+        found = find_orphaned_marks(connection)
+    if not found:
+        return []
+    back_up()
+    with engines.writer.begin() as connection:
+        return [_repair(connection, fault) for fault in find_orphaned_marks(connection)]
 
 
 def _repair(connection: Connection, fault: RowProblem) -> Finding:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.types import NullType, TypeDecorator
 
 from adapters.sql.mapping.removals import is_visible
-from adapters.sql.mapping.tables import ENTITIES
+from adapters.sql.mapping.tables import ENTITIES, removed_users
 from domain.errors import InvalidValue
 
 
@@ -61,6 +61,20 @@ def find_problems(
     rows = connection.execute(statement.with_for_update() if lock else statement).mappings().all()
     faults = [fault for row in rows for fault in _faults(table, row, connection.dialect)]
     return faults, rows[-1]["id"] if rows else None
+
+
+def find_orphaned_marks(connection: Connection) -> list[RowProblem]:
+    """Return a problem for each row of ``removed_users`` whose user does not exist."""
+    orphaned = select(removed_users.c.user_id).where(*foreign_key_violations(removed_users))
+    return [
+        RowProblem(
+            removed_users,
+            user_id,
+            "user_id refers to a row that does not exist",
+            delete(removed_users).where(removed_users.c.user_id == user_id),
+        )
+        for user_id in connection.scalars(orphaned.order_by(removed_users.c.user_id))
+    ]
 
 
 def foreign_key_violations(table: Table) -> Iterator[ColumnElement[bool]]:
