@@ -40,6 +40,9 @@ the pause, one worker accepts all of a burst, and serves all their requests alon
 _WRITE_BUFFER = 64 * 1024
 """Bytes of a response that the transport buffers before the application waits; by default 512 KiB with TLS."""
 
+_CLOSE_TIMEOUT = 2.0
+"""Seconds in which a client must read the rest of its last response during a shutdown."""
+
 UNREAD_LIMIT = 1024 * 1024
 """The maximum bytes of a body that the application does not read, as of a GET. They are discarded."""
 
@@ -175,11 +178,32 @@ class Connection(DrainingConnection):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         self._cancel_write_timer()
-        if self.flow.write_paused:
+        if self.flow.write_paused or self.transport.is_closing():
             self._start_write_timer()
 
+    def timeout_keep_alive_handler(self) -> None:
+        self._close()
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self.transport.is_closing():
+            self._start_write_timer()  # again, as the time is shorter now
+
+    def _close_when_idle(self) -> None:
+        super()._close_when_idle()
+        if self.transport.is_closing():
+            self._start_write_timer()
+
+    def _close(self) -> None:
+        """Close the connection once the client has read what was sent, or when it takes too long to."""
+        self.transport.close()
+        self._start_write_timer()
+
     def _start_write_timer(self) -> None:
-        self._write_timer = self.loop.call_later(self._limits.body_wait, self.transport.abort)
+        self._cancel_write_timer()
+        closes_soon = self._draining and self.transport.is_closing()
+        seconds = _CLOSE_TIMEOUT if closes_soon else self._limits.body_wait
+        self._write_timer = self.loop.call_later(seconds, self.transport.abort)
 
     def _cancel_write_timer(self) -> None:
         if self._write_timer:
@@ -208,7 +232,7 @@ class Connection(DrainingConnection):
         if self._head_bytes or self._in_body:
             self._refuse(408, TOO_SLOW)
         else:
-            self.transport.close()
+            self._close()
 
     def _refuse(self, status: int, detail: str) -> None:
         """Send an error and close the connection.
@@ -225,7 +249,7 @@ class Connection(DrainingConnection):
             return
         if not (cycle is not None and self._in_body and cycle.response_started):
             self._send_problem(status, detail)
-        self.transport.close()
+        self._close()
 
     def _send_problem(self, status: int, detail: str) -> None:
         id = new_request_id()

@@ -22,9 +22,13 @@ class DrainingConnection(HttpToolsProtocol):
         DrainingConnection._draining = True
         cycle: Any = self.cycle  # None before the first request
         if cycle is None or cycle.response_complete:
-            self.loop.call_later(_GRACE_PERIOD, super().shutdown)
+            self.loop.call_later(_GRACE_PERIOD, self._close_when_idle)
         else:
-            super().shutdown()
+            self._close_when_idle()
+
+    def _close_when_idle(self) -> None:
+        """Close the connection now if it is idle, or else after the response."""
+        super().shutdown()
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()

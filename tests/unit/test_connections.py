@@ -11,6 +11,7 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from entrypoints.server.connections import FIELD_LIMIT, HEAD_LIMIT, Connection, ConnectionLimits
+from entrypoints.server.draining import DrainingConnection
 
 
 @pytest.mark.parametrize(("workers", "pauses"), [(1, 0), (2, 3)])
@@ -147,6 +148,68 @@ def test_a_url_without_a_path_is_that_of_the_root(target: bytes, path: tuple[str
     assert asked == [path]
 
 
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        GET,  # closed when it has been idle
+        b"GET",  # closed when the rest does not arrive
+        b"no HTTP\r\n\r\n",
+        b"",
+    ],
+)
+def test_a_closed_connection_is_aborted_if_its_client_does_not_read_the_rest(sent: bytes) -> None:
+    async def act() -> None:
+        connection = connected(_answer_and_stay, head_wait=0.01, body_wait=0.01, keep_alive=0)
+        if sent:
+            connection.data_received(sent)
+        await aborted(connection)
+
+    asyncio.run(act())
+
+
+@pytest.mark.parametrize("idle", [True, False])
+def test_a_client_that_does_not_read_a_response_cannot_delay_a_shutdown(
+    monkeypatch: pytest.MonkeyPatch, idle: bool
+) -> None:
+    monkeypatch.setattr(DrainingConnection, "_draining", False)
+    monkeypatch.setattr("entrypoints.server.draining._GRACE_PERIOD", 0.01)
+    monkeypatch.setattr("entrypoints.server.connections._CLOSE_TIMEOUT", 0.01)
+
+    async def act() -> None:
+        connection = connected(_answer_and_stay, body_wait=3600)
+        connection.data_received(GET)
+        if idle:
+            await asyncio.gather(*connection.tasks)
+        connection.shutdown()
+        await aborted(connection)
+
+    asyncio.run(act())
+
+
+def test_a_connection_that_was_already_closing_cannot_delay_a_shutdown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DrainingConnection, "_draining", False)
+    monkeypatch.setattr("entrypoints.server.connections._CLOSE_TIMEOUT", 0.01)
+
+    async def act() -> None:
+        connection = connected(_answer_and_stay, body_wait=3600)
+        connection.data_received(b"no HTTP\r\n\r\n")
+        connection.shutdown()
+        await aborted(connection)
+
+    asyncio.run(act())
+
+
+async def aborted(connection: Any) -> None:
+    """Wait until this connection is aborted."""
+    async with asyncio.timeout(10):
+        while not connection.transport.aborted:
+            await asyncio.sleep(0.001)
+
+
 class Transport(asyncio.Transport):
     """Keeps what is written, as if the client did not read it."""
 
@@ -175,11 +238,19 @@ class Transport(asyncio.Transport):
     def resume_reading(self) -> None: ...
 
 
-def connected(app: Any, *, state: ServerState | None = None, connections: int = 10, body_wait: float = 30) -> Any:
+def connected(
+    app: Any,
+    *,
+    state: ServerState | None = None,
+    connections: int = 10,
+    head_wait: float = 30,
+    body_wait: float = 30,
+    keep_alive: int = 5,
+) -> Any:
     """A connection to this application, without a network; call this in an event loop."""
-    config = Config(app=app, log_config=None, ws="none")
+    config = Config(app=app, log_config=None, ws="none", timeout_keep_alive=keep_alive)
     config.load()
-    limits = ConnectionLimits(head_wait=30, body_wait=body_wait, connections=connections)
+    limits = ConnectionLimits(head_wait=head_wait, body_wait=body_wait, connections=connections)
     connection = Connection(config=config, server_state=state or ServerState(), app_state={}, limits=limits)
     connection.connection_made(Transport())
     return connection
@@ -231,3 +302,8 @@ async def _nothing(_scope: Any, _receive: Any, _send: Any) -> None: ...
 
 async def _answer_scope(_scope: Any, _receive: Any, send: Any) -> None:
     await _answer(send)
+
+
+async def _answer_and_stay(_scope: Any, _receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body"})

@@ -304,6 +304,7 @@ def test_uvicorn_calls_what_connections_override() -> None:
     called: list[str] = []
     names = ["on_header", "on_headers_complete", "on_body", "on_message_complete", "send_400_response"]
     names += ["_unsupported_upgrade_warning", "pause_writing", "resume_writing", "shutdown", "on_response_complete"]
+    names += ["timeout_keep_alive_handler"]
 
     def noting(name: str) -> Callable[..., Any]:
         def call(self: Any, *args: Any) -> Any:
