@@ -189,8 +189,8 @@ class Connection(DrainingConnection):
         if self.transport.is_closing():
             self._start_write_timer()  # again, as the time is shorter now
 
-    def _close_when_idle(self) -> None:
-        super()._close_when_idle()
+    def close_when_idle(self) -> None:
+        super().close_when_idle()
         if self.transport.is_closing():
             self._start_write_timer()
 
@@ -277,7 +277,9 @@ class Connection(DrainingConnection):
     @property
     def _waits_for_client(self) -> bool:
         cycle = self._cycle
-        return cycle is None or cycle.response_complete or (cycle.more_body and not self.pipeline)
+        if cycle is None or cycle.response_complete or self.flow.write_paused:
+            return True
+        return cycle.more_body and not self.pipeline
 
     def _close_longest_waiting(self) -> None:
         others = (each for each in self.connections if isinstance(each, Connection) and each is not self)

@@ -22,11 +22,11 @@ class DrainingConnection(HttpToolsProtocol):
         DrainingConnection._draining = True
         cycle: Any = self.cycle  # None before the first request
         if cycle is None or cycle.response_complete:
-            self.loop.call_later(_GRACE_PERIOD, self._close_when_idle)
+            self.loop.call_later(_GRACE_PERIOD, self.close_when_idle)
         else:
-            self._close_when_idle()
+            self.close_when_idle()
 
-    def _close_when_idle(self) -> None:
+    def close_when_idle(self) -> None:
         """Close the connection now if it is idle, or else after the response."""
         super().shutdown()
 

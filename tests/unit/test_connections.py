@@ -203,6 +203,23 @@ def test_a_connection_that_was_already_closing_cannot_delay_a_shutdown(monkeypat
     asyncio.run(act())
 
 
+def test_a_connection_whose_client_does_not_read_makes_room_for_another() -> None:
+    async def act() -> None:
+        state = ServerState()
+        first, second = (connected(_read_and_answer, state=state, connections=2) for _ in range(2))
+        for each in (first, second):
+            each.data_received(GET)
+        second.pause_writing()
+        third = connected(_read_and_answer, state=state, connections=2)
+        evicted = [each.transport.aborted for each in (first, second, third)]
+        for each in (first, second, third):
+            each.connection_lost(None)
+        await asyncio.gather(*state.tasks)
+        assert evicted == [False, True, False]
+
+    asyncio.run(act())
+
+
 async def aborted(connection: Any) -> None:
     """Wait until this connection is aborted."""
     async with asyncio.timeout(10):
@@ -307,3 +324,8 @@ async def _answer_scope(_scope: Any, _receive: Any, send: Any) -> None:
 async def _answer_and_stay(_scope: Any, _receive: Any, send: Any) -> None:
     await send({"type": "http.response.start", "status": 204, "headers": []})
     await send({"type": "http.response.body"})
+
+
+async def _read_and_answer(_scope: Any, receive: Any, send: Any) -> None:
+    await receive()
+    await _answer(send)
