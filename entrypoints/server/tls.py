@@ -11,6 +11,9 @@ from uvicorn import Config
 from entrypoints.server.connections import Connection
 from entrypoints.server.draining import DrainingConnection
 
+_SHUTDOWN_TIMEOUT = 2.0
+"""Seconds for a client to confirm the end of the TLS session when the connection is closed."""
+
 
 class TlsConfig(Config):
     """A configuration that leaves the TLS handshake to ``TlsConnection``.
@@ -55,7 +58,7 @@ class TlsConnection(Connection):
                 accepted,
                 ssl=cast(TlsConfig, self.config).tls,
                 ssl_handshake_timeout=self._limits.head_wait,
-                ssl_shutdown_timeout=self._limits.body_wait,
+                ssl_shutdown_timeout=_SHUTDOWN_TIMEOUT,
             )
         if isinstance(self.transport, _HandshakeTransport):  # the handshake failed
             accepted.close()

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -69,8 +70,11 @@ async def leave(host: str, port: int) -> bytes:
     return b""
 
 
-async def ask(host: str, port: int) -> bytes:
-    """Send the request in the same segment as the end of the handshake."""
+async def ask(host: str, port: int, *, stay: bool = False) -> bytes:
+    """Send the request in the same segment as the end of the handshake.
+
+    :param stay: do not confirm the end of the TLS session, but wait until the server closes the connection.
+    """
     reader, writer = await asyncio.open_connection(host, port)
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -90,7 +94,13 @@ async def ask(host: str, port: int) -> bytes:
     said = b""
     while piece := await complete(tls.read):
         said += piece
-    writer.close()
+    try:
+        if stay:
+            async with asyncio.timeout(20):
+                with suppress(ConnectionResetError):
+                    await reader.read()
+    finally:
+        writer.close()
     return said
 
 
@@ -103,6 +113,13 @@ def test_a_request_may_come_with_the_end_of_the_handshake(talk: Callable[..., An
 @pytest.mark.parametrize("begun", [b"", b"\x16\x03\x01\x02\x00\x01"])
 def test_a_handshake_that_does_not_come_to_its_end_is_cut_off(begun: bytes, talk: Callable[..., Any]) -> None:
     assert talk(partial(say, begun), head_wait=0.1) == b""
+
+
+def test_a_client_that_does_not_confirm_the_end_of_the_session_is_disconnected_soon(
+    talk: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("entrypoints.server.tls._SHUTDOWN_TIMEOUT", 0.1, raising=False)
+    assert talk(partial(ask, stay=True)).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 def test_a_handshake_that_fails_leaves_no_connection_behind(talk: Callable[..., Any]) -> None:
