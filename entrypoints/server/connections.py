@@ -2,6 +2,7 @@
 
 import re
 from asyncio import BaseTransport, TimerHandle
+from collections import deque
 from dataclasses import dataclass
 from http import HTTPStatus
 from time import sleep
@@ -83,6 +84,7 @@ class Connection(DrainingConnection):
         self._log = log
         self._read_timer: TimerHandle | None = None
         self._write_timer: TimerHandle | None = None
+        self._unanswered: deque[RequestResponseCycle] = deque()  # requests without a complete response, oldest first
         self._in_body = False
         self._parse_error = 400, _NO_HTTP  # the response if the parser raises
         self._refused = False  # an earlier response is still being sent; ignore all further data
@@ -105,6 +107,9 @@ class Connection(DrainingConnection):
         self._cancel_read_timer()
         self._cancel_write_timer()
         super().connection_lost(exc)
+        for cycle in self._unanswered:  # uvicorn does this only for the last request
+            cycle.disconnected = True
+            cycle.message_event.set()
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
@@ -146,6 +151,7 @@ class Connection(DrainingConnection):
         if len(self.pipeline) >= PIPELINE_LIMIT:
             raise ValueError("too many pipelined requests")
         super().on_headers_complete()
+        self._unanswered.append(self.cycle)
 
     def on_body(self, body: bytes) -> None:
         self._head_bytes = 0
@@ -176,6 +182,7 @@ class Connection(DrainingConnection):
             self._cancel_write_timer()
 
     def on_response_complete(self) -> None:
+        self._unanswered.popleft()
         super().on_response_complete()
         self._cancel_write_timer()
         if self.flow.write_paused or self.transport.is_closing():

@@ -220,6 +220,40 @@ def test_a_connection_whose_client_does_not_read_makes_room_for_another() -> Non
     asyncio.run(act())
 
 
+def test_all_pipelined_requests_end_when_their_client_disconnects() -> None:
+    disconnected: list[bool] = []
+
+    async def app(_scope: Any, receive: Any, _send: Any) -> None:
+        await receive()
+        disconnected.append((await receive())["type"] == "http.disconnect")
+
+    async def act() -> None:
+        connection = connected(app)
+        connection.data_received(GET + GET)
+        await asyncio.sleep(0)
+        connection.connection_lost(ConnectionResetError())
+        async with asyncio.timeout(10):
+            await asyncio.gather(*connection.tasks)
+        assert disconnected == [True]
+        assert connection.transport.said == b""
+
+    asyncio.run(act())
+
+
+def test_nothing_is_sent_to_a_pipelining_client_that_has_disconnected() -> None:
+    async def act() -> None:
+        connection = connected(_answer_and_stay)
+        connection.data_received(GET)
+        await asyncio.gather(*connection.tasks)
+        answered = connection.transport.said
+        connection.data_received(GET + GET)
+        connection.connection_lost(ConnectionResetError())
+        await asyncio.gather(*connection.tasks)
+        assert connection.transport.said == answered
+
+    asyncio.run(act())
+
+
 async def aborted(connection: Any) -> None:
     """Wait until this connection is aborted."""
     async with asyncio.timeout(10):

@@ -289,6 +289,8 @@ def test_uvicorn_keeps_the_state_of_a_connection_where_it_was() -> None:
         assert (first.more_body, len(connection.pipeline)) == (False, 1)
         assert connection.pipeline[0][0] is connection.cycle
         assert first.keep_alive
+        assert (first.disconnected, first.message_event.is_set()) == (False, True)
+        assert not connection.flow.write_paused
         connection.shutdown()
         assert not connection.cycle.keep_alive
         connection.connection_lost(None)
