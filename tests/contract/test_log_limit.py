@@ -1,4 +1,4 @@
-"""The write-ahead log of SQLite does not grow without end, whoever reads meanwhile."""
+"""SQLite's write-ahead log stays bounded while reads overlap."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ from tests.conftest import container_for
 from tests.contract.stored import rich_user, stored_item
 
 LIMIT = 5 * 2**20
-"""More than SQLite's own, at which it begins the log anew if nobody reads."""
+"""More than SQLite's own limit, at which it restarts the log if there are no readers."""
 
 LARGE = "\U0001f600" * DESCRIPTION_MAX_LENGTH
 """With which an item adds some 80 KiB to the log."""

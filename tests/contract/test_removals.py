@@ -1,4 +1,4 @@
-"""Users who are removed before their many items are deleted, on every adapter: nobody can tell."""
+"""Removed users whose items are still to be deleted are invisible, on every adapter."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -32,13 +32,13 @@ SORTS: list[Sort] = ["id", "-id", "title", "-title", "price", "-price"]
 
 @pytest.fixture
 def all_marked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever is removed is marked first, even without any items."""
+    """Every removed user is marked first, even one without items."""
     monkeypatch.setattr(repositories, "has_many_items", lambda *_: True)
 
 
 @pytest.fixture
 def in_small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever has more than five items is marked first, and a step of a purge is as small as it can be."""
+    """A removed user with more than five items is marked first, and a purge step is as small as possible."""
     monkeypatch.setattr(removals, "DIRECT_DELETE_MAX", 5)
     monkeypatch.setattr(removals, "_STEP", 0.0)
 

@@ -1,4 +1,4 @@
-"""A user with a million items is removed, and nobody who writes has to wait for it."""
+"""Removing a user with a million items does not make other writes wait."""
 
 from time import monotonic
 

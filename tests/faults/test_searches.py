@@ -1,4 +1,4 @@
-"""A hundred clients that search a million items: whoever reads one item does not notice."""
+"""A hundred clients that search a million items do not slow down reads of one item."""
 
 import asyncio
 import time

@@ -404,7 +404,7 @@ def test_uvicorn_has_a_status_for_workers_that_cannot_start() -> None:
     assert config.STARTUP_FAILURE == 3
 
 
-@private("httptools: a parser starts anew with `__init__`", "entrypoints/server/parser.py")
+@private("httptools: a parser is reset by calling `__init__` again", "entrypoints/server/parser.py")
 def test_httptools_stops_after_the_head_of_an_upgrade_and_can_start_again() -> None:
     import httptools
 
