@@ -9,21 +9,21 @@ from fastapi import FastAPI
 from entrypoints.api.documentation_pages import documented_app
 from entrypoints.api.http.no_route import NoRoute
 from entrypoints.api.http.openapi import ABOUT, operation_id
-from entrypoints.api.http.openapi_document import document
-from entrypoints.api.http.passwords import RateLimitHeadersMiddleware
+from entrypoints.api.http.openapi_document import customize_openapi
 from entrypoints.api.http.problems import add_problem_handlers
-from entrypoints.api.http.unsent import UnsentBytes
+from entrypoints.api.http.unsent import UnsentResponseBudget
 from entrypoints.api.lifespan import lifespan
 from entrypoints.api.metrics import Metrics
 from entrypoints.api.middleware.browser_guard import BrowserGuardMiddleware
 from entrypoints.api.middleware.cors import CorsMiddleware
 from entrypoints.api.middleware.head import HeadMiddleware
+from entrypoints.api.middleware.rate_limit_headers import RateLimitHeadersMiddleware
 from entrypoints.api.middleware.request_context import RequestContextMiddleware, internal_server_error
 from entrypoints.api.middleware.request_limits import RequestLimitsMiddleware
 from entrypoints.api.middleware.response_limits import ResponseLimitsMiddleware
 from entrypoints.api.process import tune_process
 from entrypoints.api.routers import health, items, users
-from entrypoints.api.routing import RouteTable
+from entrypoints.api.routing import install_route_table
 from entrypoints.api.tracing import telemetry
 from entrypoints.container import Container, build_container
 from entrypoints.logging import configure
@@ -55,7 +55,7 @@ def create_app(container: Container | None = None) -> FastAPI:
     app = make(**options, lifespan=lifespan, redirect_slashes=False)
     app.router.default = NoRoute(app.routes, not_found=app.router.default)
     app.state.container = container
-    app.state.unsent = UnsentBytes()
+    app.state.unsent = UnsentResponseBudget()
     observers = [access_log(settings)]
     app.state.metrics = Metrics() if settings.metrics else None
     if app.state.metrics:
@@ -75,6 +75,6 @@ def create_app(container: Container | None = None) -> FastAPI:
     app.add_exception_handler(Exception, partial(internal_server_error, origins=origins))
     for router in (health.router, items.router, users.router):
         app.include_router(router)
-    RouteTable(app)
-    document(app, password_min_length=settings.password_min_length)
+    install_route_table(app)
+    customize_openapi(app, password_min_length=settings.password_min_length)
     return app

@@ -50,7 +50,7 @@ def routes(request: pytest.FixtureRequest) -> Iterator[str]:
         return
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(routing, "PooledRoute", APIRoute)
-        patch.setattr(application, "RouteTable", lambda app: None)
+        patch.setattr(application, "install_route_table", lambda app: None)
         for module in (health, items, users):
             reload(module)
         yield kind

@@ -11,7 +11,7 @@ from starlette.types import Message
 from domain.items import Item
 from domain.users import User
 from entrypoints.api.app import create_app
-from entrypoints.api.http.unsent import PIECE, UnsentBytes
+from entrypoints.api.http.unsent import PIECE, UnsentResponseBudget
 from entrypoints.api.middleware.head import HeadMiddleware
 from entrypoints.api.middleware.response_limits import ResponseLimitsMiddleware
 from entrypoints.container import Container, build_container
@@ -94,7 +94,7 @@ def test_a_user_is_not_changed_if_there_is_no_room_for_the_response(roomy: Conta
         assert app.state.unsent.size == 99_999
 
 
-async def sent(method: str, limit: int, unsent: UnsentBytes) -> list[Message]:
+async def sent(method: str, limit: int, unsent: UnsentResponseBudget) -> list[Message]:
     """What a client gets that reads so many messages and then nothing more."""
     messages: list[Message] = []
 
@@ -120,7 +120,7 @@ LARGE = bytes(range(256)) * 1000
 
 
 def test_a_large_response_is_sent_in_pieces_and_whole() -> None:
-    start, *pieces = asyncio.run(sent("GET", 1000, UnsentBytes()))
+    start, *pieces = asyncio.run(sent("GET", 1000, UnsentResponseBudget()))
     assert dict(start["headers"])[b"content-length"] == str(len(LARGE)).encode()
     assert b"".join(piece["body"] for piece in pieces) == LARGE
     assert {len(piece["body"]) for piece in pieces[:-1]} == {PIECE}
@@ -128,10 +128,10 @@ def test_a_large_response_is_sent_in_pieces_and_whole() -> None:
 
 
 def test_what_a_client_does_not_read_is_counted_until_it_has_gone() -> None:
-    assert len(asyncio.run(sent("GET", 2, UnsentBytes()))) == 2
+    assert len(asyncio.run(sent("GET", 2, UnsentResponseBudget()))) == 2
 
 
 def test_a_response_without_its_content_is_not_counted() -> None:
-    start, body = asyncio.run(sent("HEAD", 1000, UnsentBytes(0)))
+    start, body = asyncio.run(sent("HEAD", 1000, UnsentResponseBudget(0)))
     assert dict(start["headers"])[b"content-length"] == str(len(LARGE)).encode()
     assert body["body"] == b""

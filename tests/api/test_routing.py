@@ -25,7 +25,7 @@ from fastapi.testclient import TestClient
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from entrypoints.api.routing import PooledRoute, RouteTable
+from entrypoints.api.routing import PooledRoute, install_route_table
 from entrypoints.api.routing.plans import plan
 from entrypoints.api.schemas import Id
 
@@ -195,7 +195,7 @@ def build_app(kind: type[APIRoute], *, with_table: bool = False) -> FastAPI:
     app.include_router(build_others(kind))
     app.add_route("/v1/things/special", lambda request: JSONResponse("special"), methods=["PUT"])
     if with_table:
-        RouteTable(app)
+        install_route_table(app)
     return app
 
 
@@ -336,7 +336,7 @@ def test_a_dependency_that_refuses_is_called_at_every_level(level: str, refusal:
     outer = APIRouter(prefix="/outer")
     outer.include_router(router, prefix="/inner", dependencies=at["include"])
     app.include_router(outer)
-    RouteTable(app)
+    install_route_table(app)
     client = TestClient(app)
     assert (client.get("/outer/inner/thing").status_code, client.get("/outer/inner/nothing").status_code) == (401, 404)
 
@@ -380,5 +380,5 @@ def test_the_first_matching_route_wins_planned_or_not() -> None:
 
     app.mount("/v1", inner)
     app.include_router(build(PooledRoute), prefix="/v1")
-    RouteTable(app)
+    install_route_table(app)
     assert TestClient(app).get("/v1/things/7").json() == "mounted"

@@ -26,7 +26,7 @@ ABOUT: dict[str, Any] = {
 """Arguments of ``FastAPI`` that describe the API."""
 
 PROBLEMS = "x-problems"
-"""The key of the problem types of a response, which ``document`` replaces with examples."""
+"""The key of the problem types of a response, which ``customize_openapi`` replaces with examples."""
 
 UNNAMED = "about:blank"
 
@@ -46,15 +46,15 @@ QUOTA = {
     ),
 }
 
-TAGGED: Responses = {200: {"headers": TAG}}
+TAGGED_RESPONSES: Responses = {200: {"headers": TAG}}
 """A resource with its entity tag."""
 
-CONDITIONAL: Responses = TAGGED | {
+CONDITIONAL_RESPONSES: Responses = TAGGED_RESPONSES | {
     304: {"description": "The resource still has the tag in `If-None-Match`", "headers": TAG}
 }
 """A resource that is not sent again to a client that has it."""
 
-PAGE: Responses = {
+PAGE_RESPONSES: Responses = {
     200: {
         "headers": {
             "Link": header('The next page as `<…>; rel="next"`, if there is one.'),
@@ -87,7 +87,7 @@ def responses_with(problem_types: Iterable[tuple[int, str]]) -> Responses:
     return responses
 
 
-STORAGE = problems(StorageUnavailable, StorageFull)
+STORAGE_RESPONSES = problems(StorageUnavailable, StorageFull)
 """The responses of an operation that uses the database. If it changes something, they include ``OutcomeUnknown``."""
 
 TOO_MANY_REQUESTS: Responses = {429: {"description": "", PROBLEMS: [UNNAMED], "headers": QUOTA}}

@@ -58,7 +58,7 @@ _MEANINGS = {
 """What each problem type means; for ``about:blank``, what the status means."""
 
 
-def document(app: FastAPI, *, password_min_length: int) -> None:
+def customize_openapi(app: FastAPI, *, password_min_length: int) -> None:
     """Complete the document that FastAPI generates for this application."""
     generate = app.openapi
     completed: dict[str, Any] | None = None

@@ -1,7 +1,4 @@
-"""What endpoints need that hash a password, and a rate limit per client address for them.
-
-Responses have ``RateLimit`` headers (draft-ietf-httpapi-ratelimit-headers).
-"""
+"""What endpoints need that hash a password, and a rate limit per client address for them."""
 
 from asyncio import get_running_loop, run_coroutine_threadsafe
 from collections.abc import Callable
@@ -11,7 +8,7 @@ from math import ceil
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from service_layer.ports import PasswordHasher
 
@@ -64,23 +61,6 @@ async def passwords(request: Request) -> Passwords:
 
 
 PasswordsDep = Annotated[Passwords, Depends(passwords)]
-
-
-class RateLimitHeadersMiddleware:
-    """Adds the ``RateLimit`` headers to the response to every counted request, errors included."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            headers = scope.get("state", {}).get("rate_limit_headers")
-            if headers and message["type"] == "http.response.start":
-                raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-                message = {**message, "headers": [*message["headers"], *raw]}
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
 
 
 def _client(scope: Scope) -> str:

@@ -21,7 +21,7 @@ class TooManyUnsent(HTTPException):
         super().__init__(503, "Too many large responses wait for their clients", {"Retry-After": RETRY_AFTER})
 
 
-class UnsentBytes:
+class UnsentResponseBudget:
     """Counts the bytes of the large responses that are being sent.
 
     :param limit: above which further large responses are refused.
@@ -37,8 +37,8 @@ class UnsentBytes:
         return max(PIECE, self.limit - self.size)
 
 
-unsent_bytes: ContextVar[UnsentBytes | None] = ContextVar("unsent_bytes", default=None)
-"""The counter for the response to the current request; None for an unsafe method, whose response is always sent."""
+unsent_budget: ContextVar[UnsentResponseBudget | None] = ContextVar("unsent_budget", default=None)
+"""The budget for the response to the current request; None for an unsafe method, whose response is always sent."""
 
 
 def check_room(size: int) -> None:
@@ -47,13 +47,13 @@ def check_room(size: int) -> None:
     :param size: its size so far.
     :raises TooManyUnsent: there is none.
     """
-    unsent = unsent_bytes.get()
+    unsent = unsent_budget.get()
     if unsent is not None and size > unsent.room:
         raise TooManyUnsent
 
 
 def _response_room(request: Request) -> None:
-    unsent: UnsentBytes = request.app.state.unsent
+    unsent: UnsentResponseBudget = request.app.state.unsent
     if unsent.size >= unsent.limit:
         raise TooManyUnsent
 

@@ -3,7 +3,7 @@
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from entrypoints.api.http.problems import problem
-from entrypoints.api.http.unsent import PIECE, TooManyUnsent, UnsentBytes, unsent_bytes
+from entrypoints.api.http.unsent import PIECE, TooManyUnsent, UnsentResponseBudget, unsent_budget
 
 
 class ResponseLimitsMiddleware:
@@ -14,7 +14,7 @@ class ResponseLimitsMiddleware:
     unsafe method is always sent, as the change has been made.
     """
 
-    def __init__(self, app: ASGIApp, unsent: UnsentBytes) -> None:
+    def __init__(self, app: ASGIApp, unsent: UnsentResponseBudget) -> None:
         self._app = app
         self._unsent = unsent
 
@@ -22,7 +22,7 @@ class ResponseLimitsMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        unsent_bytes.set(self._unsent if scope["method"] in ("GET", "HEAD") else None)
+        unsent_budget.set(self._unsent if scope["method"] in ("GET", "HEAD") else None)
         start: Message | None = None
         large = b""
 

@@ -10,7 +10,14 @@ from entrypoints.api import schemas
 from entrypoints.api.dependencies import ItemId, UnitOfWorkDep
 from entrypoints.api.http.conditional import ConditionsDep
 from entrypoints.api.http.idempotency import IdempotencyDep
-from entrypoints.api.http.openapi import CONDITIONAL, PAGE, STORAGE, TAGGED, created, problems
+from entrypoints.api.http.openapi import (
+    CONDITIONAL_RESPONSES,
+    PAGE_RESPONSES,
+    STORAGE_RESPONSES,
+    TAGGED_RESPONSES,
+    created,
+    problems,
+)
 from entrypoints.api.http.preferences import PreferDep
 from entrypoints.api.http.problems import problem
 from entrypoints.api.http.responses import created_response, item_response, json_response, page_response
@@ -18,10 +25,10 @@ from entrypoints.api.queries import ItemQuery, strict_query
 from entrypoints.api.routing import PooledRoute
 from service_layer import items
 
-router = APIRouter(prefix="/items", tags=["items"], route_class=PooledRoute, responses=STORAGE)
+router = APIRouter(prefix="/items", tags=["items"], route_class=PooledRoute, responses=STORAGE_RESPONSES)
 
 _PROBLEMS = problems(ItemNotFound, StaleVersion)
-_CHANGED = TAGGED | problems(ItemNotFound, UserNotFound, StaleVersion)
+_CHANGED = TAGGED_RESPONSES | problems(ItemNotFound, UserNotFound, StaleVersion)
 
 
 @router.post("/", response_model=schemas.Item, responses=created("item") | problems(UserNotFound))
@@ -51,7 +58,7 @@ class _BatchMethodNotAllowed:
 router.add_route("/items/batch", _BatchMethodNotAllowed(), include_in_schema=False)  # type: ignore[arg-type]  # ASGI applications are allowed
 
 
-@router.get("/", response_model=list[schemas.Item], responses=PAGE, dependencies=[strict_query])
+@router.get("/", response_model=list[schemas.Item], responses=PAGE_RESPONSES, dependencies=[strict_query])
 def list_items(
     query: Annotated[ItemQuery, Query()], uow: UnitOfWorkDep, prefer: PreferDep, request: Request
 ) -> Response:
@@ -60,7 +67,7 @@ def list_items(
     return page_response(page, query, request)
 
 
-@router.get("/{item_id}", response_model=schemas.Item, responses=CONDITIONAL | _PROBLEMS)
+@router.get("/{item_id}", response_model=schemas.Item, responses=CONDITIONAL_RESPONSES | _PROBLEMS)
 def read_item(item_id: ItemId, uow: UnitOfWorkDep, conditions: ConditionsDep) -> Response:
     """Read one item."""
     return item_response(items.read_item(uow, item_id), conditions)

@@ -9,7 +9,16 @@ from entrypoints.api import schemas
 from entrypoints.api.dependencies import UnitOfWorkDep, UserId
 from entrypoints.api.http.conditional import ConditionsDep
 from entrypoints.api.http.idempotency import IdempotencyDep
-from entrypoints.api.http.openapi import CONDITIONAL, PAGE, QUOTA, STORAGE, TAG, TOO_MANY_REQUESTS, created, problems
+from entrypoints.api.http.openapi import (
+    CONDITIONAL_RESPONSES,
+    PAGE_RESPONSES,
+    QUOTA,
+    STORAGE_RESPONSES,
+    TAG,
+    TOO_MANY_REQUESTS,
+    created,
+    problems,
+)
 from entrypoints.api.http.passwords import PasswordsDep
 from entrypoints.api.http.preferences import PreferDep
 from entrypoints.api.http.responses import created_response, item_response, json_response, page_response
@@ -18,10 +27,10 @@ from entrypoints.api.queries import PageQuery, UserQuery, strict_query
 from entrypoints.api.routing import PooledRoute
 from service_layer import items, users
 
-router = APIRouter(prefix="/users", tags=["users"], route_class=PooledRoute, responses=STORAGE)
+router = APIRouter(prefix="/users", tags=["users"], route_class=PooledRoute, responses=STORAGE_RESPONSES)
 
 _CREATED = created("user", **QUOTA) | TOO_MANY_REQUESTS | problems(EmailTaken)
-_ITEMS = PAGE | problems(UserNotFound)
+_ITEMS = PAGE_RESPONSES | problems(UserNotFound)
 _CHANGED = {200: {"headers": TAG | QUOTA}} | TOO_MANY_REQUESTS | problems(EmailTaken, UserNotFound, StaleVersion)
 
 
@@ -37,7 +46,7 @@ def create_user(
     return created_response(user, "/users/", request)
 
 
-@router.get("/", response_model=list[schemas.User], responses=PAGE, dependencies=[strict_query])
+@router.get("/", response_model=list[schemas.User], responses=PAGE_RESPONSES, dependencies=[strict_query])
 def list_users(
     query: Annotated[UserQuery, Query()], uow: UnitOfWorkDep, prefer: PreferDep, request: Request
 ) -> Response:
@@ -46,7 +55,9 @@ def list_users(
     return page_response(page, query, request)
 
 
-@router.get("/{user_id}", response_model=schemas.User, responses=CONDITIONAL | problems(UserNotFound, StaleVersion))
+@router.get(
+    "/{user_id}", response_model=schemas.User, responses=CONDITIONAL_RESPONSES | problems(UserNotFound, StaleVersion)
+)
 def read_user(user_id: UserId, uow: UnitOfWorkDep, conditions: ConditionsDep) -> Response:
     """Read one user, with their first items."""
     return item_response(users.read_user(uow, user_id), conditions)

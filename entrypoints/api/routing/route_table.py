@@ -30,6 +30,11 @@ class _Entry:
     context: RouteContext
 
 
+def install_route_table(app: FastAPI) -> None:
+    """Put a table of routes before the router of this application."""
+    app.router.middleware_stack = RouteTable(app)
+
+
 class RouteTable:
     """Handles requests for planned routes; all others go on to the application's router.
 
@@ -44,7 +49,6 @@ class RouteTable:
         self._buckets: dict[tuple[str, str | None], list[_Entry]] = {}
         self._routers: list[APIRouter] = []
         self._count = -1
-        app.router.middleware_stack = self
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or self._app.dependency_overrides or scope.get("fastapi.telemetry"):
