@@ -66,6 +66,7 @@ def run(
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=[str(each) for each in settings.trusted_proxies or ()],
         root_path=settings.root_path or "",
+        server_header=False,
     )
     config.get_loop_factory()  # imports the loop now: a Ctrl-C during that import later would leave a warning
     server = _Server(config)

@@ -185,6 +185,16 @@ def test_other_machines_may_call_if_that_is_meant(serve: Serve) -> None:
     assert request(url.replace("0.0.0.0", "127.0.0.1") + "/health/live")[0] == 200
 
 
+def test_responses_do_not_say_which_server_sends_them(serve: Serve) -> None:
+    address = urlsplit(serve(DATABASE_URL="memory://")[1])
+    for sent in (b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"no HTTP\r\n\r\n"):
+        with socket.create_connection((address.hostname, address.port), timeout=60) as client:
+            client.sendall(sent)
+            head = client.makefile("rb").read().partition(b"\r\n\r\n")[0].lower()
+        assert b"\r\ndate:" in head
+        assert b"\r\nserver:" not in head
+
+
 def redirected(url: str) -> str:
     """Where the service sends a client that left out a slash, as it was called over TLS by way of a proxy."""
     address = urlsplit(url)
