@@ -6,8 +6,10 @@ from decimal import Decimal
 from enum import Enum
 from typing import Generic, Literal, TypedDict, TypeVar, cast
 
+from domain.errors import EmailTaken, ItemNotFound, UserNotFound
 from domain.items import DESCRIPTION_MAX_LENGTH, Item
-from domain.users import User
+from domain.users import User, canonical_email
+from service_layer.aggregates import Aggregate, AtLeast, AtMost, Equal, Words
 
 EMBEDDED_ITEMS = 100
 """The most items that are part of a user; the oldest ones come first."""
@@ -37,6 +39,32 @@ class UserView(TypedDict):
     is_active: bool
     items: list[ItemView]
 
+
+USERS = Aggregate(
+    name="users",
+    entity=User,
+    view=UserView,
+    not_found=UserNotFound,
+    unique={"email_key": EmailTaken},
+    filters={"email": Equal("email_key", canonical_email), "is_active": Equal("is_active")},
+)
+
+ITEMS = Aggregate(
+    name="items",
+    entity=Item,
+    view=ItemView,
+    not_found=ItemNotFound,
+    references={"owner_id": USERS},
+    filters={
+        "owner_id": Equal("owner_id"),
+        "title": Equal("title"),
+        "q": Words("search_text"),
+        "min_price": AtLeast("price"),
+        "max_price": AtMost("price"),
+    },
+    sorts=("title", "price"),
+    long_texts={"description": DESCRIPTION_MAX_LENGTH},
+)
 
 Sort = Literal["id", "-id", "title", "-title", "price", "-price"]
 """The order of a list of items, descending with a minus. Titles are ordered by code points. Items without a price
@@ -162,30 +190,9 @@ def items_page(rows: Sequence[ItemView], page: PageParams) -> Page[ItemView]:
 
 def user_view(user: User, items: list[ItemView] | None = None) -> UserView:
     """Return the view of a stored user."""
-    return {
-        "email": user.email,
-        "id": require_id(user),
-        "is_active": user.is_active,
-        "items": items or [],
-    }
+    view = USERS.view_of(user)
+    view["items"] = items or []
+    return view
 
 
-def item_view(item: Item) -> ItemView:
-    """Return the view of a stored item."""
-    return {
-        "title": item.title,
-        "description": item.description,
-        "price": None if item.price is None else float(item.price),
-        "id": require_id(item),
-        "owner_id": item.owner_id,
-    }
-
-
-def require_id(entity: User | Item) -> int:
-    """Return the id of a stored entity.
-
-    :raises ValueError: the entity has not been stored.
-    """
-    if entity.id is None:
-        raise ValueError("the entity has not been stored and has no id")
-    return entity.id
+item_view = ITEMS.view_of

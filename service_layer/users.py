@@ -7,6 +7,7 @@ from typing import TypedDict
 from domain.errors import StaleVersion, UserNotFound
 from domain.passwords import PASSWORD_MIN_LENGTH, check_password
 from domain.users import User
+from service_layer.aggregates import require_id
 from service_layer.idempotency import IdempotentRequest, run_once
 from service_layer.ports import PasswordHasher, UnitOfWork
 from service_layer.read_models import (
@@ -17,7 +18,6 @@ from service_layer.read_models import (
     UserFilter,
     UserView,
     item_view,
-    require_id,
     user_view,
 )
 from service_layer.retrying import retry_on_deadlock

@@ -16,7 +16,7 @@ from adapters.sql.mapping.tables import REMOVED, items, users
 from domain.errors import EmailTaken, ItemNotFound, StaleVersion, UserNotFound
 from domain.items import Item
 from domain.users import User
-from service_layer.read_models import require_id
+from service_layer.aggregates import require_id
 
 
 def _parameter_for(column: ColumnElement[Any]) -> ColumnElement[Any]:
