@@ -23,10 +23,12 @@ from sqlalchemy import (
     case,
     func,
     literal,
+    null,
     select,
     true,
     tuple_,
     type_coerce,
+    union_all,
 )
 
 from adapters.sql.mapping.removals import NO_REMOVED_USERS, count_visible, not_removed
@@ -48,7 +50,7 @@ class Statements:
     items: Select[Any]
     quick_items: Select[Any] | CompoundSelect[Any]
     user: Select[Any]
-    users: Select[Any]
+    users: Select[Any] | CompoundSelect[Any]
 
 
 @cache
@@ -71,8 +73,13 @@ def statements_for(dialect: str) -> Statements:
     )
 
 
-def user_page(dialect: str, names: Collection[str]) -> Select[Any]:
-    """Select a page of users with their first items, filtered by the parameters ``email_key`` and ``active``."""
+def user_page(dialect: str, names: Collection[str]) -> Select[Any] | CompoundSelect[Any]:
+    """Select a page of users with their first items, filtered by the parameters ``email_key`` and ``active``.
+
+    Rows are sorted by user and item, except on MariaDB, where a row for each user, with the item id 0, comes first.
+    """
+    if dialect == "mysql":
+        return _user_page_on_mariadb(names)
     some_users = paginate(_some_users(dialect, names)).subquery("some_users")
     first_items: FromClause
     condition: ColumnElement[bool]
@@ -81,17 +88,42 @@ def user_page(dialect: str, names: Collection[str]) -> Select[Any]:
         condition = true()
     else:
         first_items = items.alias("first_items")
-        # A separate index seek finds the last one. SQLite stops there; MariaDB skips the index entries after it.
-        last = _own_items(some_users.c.user_id, literal(0)).with_only_columns(items.c.id)
-        last_id = last.limit(1).offset(EMBEDDED_ITEMS - 1).scalar_subquery()
         condition = and_(
-            first_items.c.owner_id == some_users.c.user_id, first_items.c.id <= func.coalesce(last_id, ID_MAX)
+            first_items.c.owner_id == some_users.c.user_id, first_items.c.id <= _last_embedded(some_users.c.user_id)
         )
     return (
         select(*some_users.c, *first_items.c if dialect == "postgresql" else item_columns(first_items))
         .select_from(some_users.outerjoin(first_items, condition))
         .order_by(some_users.c.user_id, first_items.c.id)
     )
+
+
+def _user_page_on_mariadb(names: Collection[str]) -> CompoundSelect[Any]:
+    """The users, then their items.
+
+    MariaDB stops at the last embedded item only if it reads the index by range, which it does not in an outer join:
+    that read all of a user's 300,000 index entries in 380 ms, this takes 18. A union that is sorted would be copied
+    to a temporary table first.
+    """
+    some_users = paginate(_some_users("mysql", names)).subquery("some_users")
+    nothing = [(literal(0) if column is items.c.id else null()).label(column.key) for column in item_columns(items)]
+    last_id = _last_embedded(users.c.id).label("last_id")
+    owners = paginate(_some_users("mysql", names).add_columns(last_id)).subquery("owners")
+    first_items = items.alias("first_items")
+    is_owner = and_(first_items.c.owner_id >= owners.c.user_id, first_items.c.owner_id <= owners.c.user_id)
+    embedded = (
+        select(owners.c.user_id, null().label("email"), null().label("is_active"), *item_columns(first_items))
+        .prefix_with("STRAIGHT_JOIN")
+        .select_from(owners.join(first_items, and_(is_owner, first_items.c.id <= owners.c.last_id)))
+        .with_hint(first_items, "FORCE INDEX (ix_items_owner_id_id)")
+    )
+    return union_all(select(*some_users.c, *nothing), embedded)
+
+
+def _last_embedded(user_id: ColumnElement[int]) -> ColumnElement[int]:
+    """The id of the last item that is part of a user, by an index seek of its own. SQLite stops reading there."""
+    last = _own_items(user_id, literal(0)).with_only_columns(items.c.id).limit(1).offset(EMBEDDED_ITEMS - 1)
+    return func.coalesce(last.scalar_subquery(), ID_MAX)
 
 
 def user_count(names: Collection[str]) -> Select[Any]:

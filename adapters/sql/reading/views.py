@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
+from operator import itemgetter
 
 from sqlalchemy import Engine, SelectBase
 
@@ -67,6 +68,8 @@ class SqlAlchemyViews:
         reader = self._scanner if is_scan(page) else self._reader
         some = partial(_up_to, page.characters)
         rows, ended = reader.some_rows(query, some, **parameters.page_parameters(page), **values)
+        if self._dialect == "mysql":
+            rows.sort(key=itemgetter(0, 6))  # by user and item
         found = Page.cut(_with_items(rows), page.limit)
         return bounded(found, page.characters) if ended else found  # items of the last user may be missing
 
@@ -150,7 +153,7 @@ def _with_items(rows: Sequence[Row]) -> list[UserView]:
             last = user_id
             own: list[ItemView] = []
             users.append({"email": email, "id": user_id, "is_active": bool(is_active), "items": own})
-        if id is not None:
+        if id:
             price = None if cents is None else cents / 100
             own.append({"title": title, "description": description, "price": price, "id": id, "owner_id": owner_id})
     return users
