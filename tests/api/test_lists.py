@@ -72,6 +72,22 @@ def test_next_is_a_link_by_id(client: TestClient, container: Container, kind: st
     assert link == f'<{path}?limit=2&after={expected[2]}>; rel="next"'
 
 
+def test_next_has_all_other_parameters_and_stays_within_its_brackets(client: TestClient, container: Container) -> None:
+    with container.unit_of_work() as uow:
+        for _ in range(3):
+            uow.items.add(Item(title='a>; rel="b', description="Ärger & co"))
+        uow.commit()
+    path = '/items/?%6Cimit=1&ti%74le=a>;%20rel="b&q=%C3%84rger+co&&sort=-id'
+    links = []
+    while path:
+        response = client.get(path)
+        assert len(response.json()) == 1
+        links.append(response.headers.get("Link", ""))
+        path = response.links.get("next", {}).get("url", "")
+    assert len(links) == 3
+    assert links[1].endswith('&ti%74le=a%3E%3B%20rel=%22b&q=%C3%84rger+co&sort=-id>; rel="next"')
+
+
 PAGES = {
     "skip=0": slice(0, 7),
     "skip=3": slice(3, 7),

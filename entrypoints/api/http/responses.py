@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, unquote_plus
 
 from fastapi import Request, Response
 from orjson import dumps
 
 from entrypoints.api.http.conditional import Conditions, entity_tag
 from entrypoints.api.http.encoding import encode, encode_page
-from entrypoints.api.queries import PageQuery, query_parameters
+from entrypoints.api.queries import PageQuery
 from service_layer.read_models import ItemView, Page, UserView
 
 _JSON = "application/json"
+_SAFE_IN_LINK = "/?:@!$&'()*+=%"  # many clients end the URL of a Link at a semicolon
 _PAGE_PARAMETERS = ("limit", "skip", "offset", "after", "cursor")
 
 
@@ -40,16 +41,20 @@ def created_response(view: UserView | ItemView, path: str, request: Request) -> 
     return response
 
 
+def _is_filter(parameter: str) -> bool:
+    """Whether this part of a query is for all pages."""
+    return parameter != "" and unquote_plus(parameter.partition("=")[0]) not in _PAGE_PARAMETERS
+
+
 def page_response(page: Page[UserView] | Page[ItemView], query: PageQuery, request: Request) -> Response:
     """A page of a list, with a ``Link`` to the next one if there is one (RFC 8288), and ``X-Total-Count`` if rows were
     counted. The page ends early if it would be larger than ``BELONGINGS_PAGE_BYTES``."""
     page, body = encode_page(page, request.app.state.container.settings().page_bytes)
     headers = {}
     if page.more:
-        others = [each for each in query_parameters(request) if each[0] not in _PAGE_PARAMETERS]
-        rest = "&" + urlencode(others) if others else ""
-        next_page = f"limit={query.limit}&{query.following(page.rows[-1])}{rest}"
-        headers["Link"] = f'<{request.scope["path"]}?{next_page}>; rel="next"'
+        others = [each for each in request.scope["query_string"].decode().split("&") if _is_filter(each)]
+        next_page = "&".join([f"limit={query.limit}", query.following(page.rows[-1]), *others])
+        headers["Link"] = f'<{request.scope["path"]}?{quote(next_page, safe=_SAFE_IN_LINK)}>; rel="next"'
     if page.total is not None:
         headers |= {"X-Total-Count": str(page.total), "Preference-Applied": "count=exact"}
     return Response(body, headers=headers, media_type=_JSON)
