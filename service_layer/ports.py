@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from domain.items import Item
 from domain.users import User
+from service_layer.aggregates import Aggregate, Entity
 from service_layer.read_models import (
     ALL_ITEMS,
     ALL_USERS,
@@ -24,55 +25,34 @@ from service_layer.read_models import (
 )
 
 
-class UserRepository(Protocol):
-    """Loads and stores the users of one unit of work."""
+class Repository(Protocol[Entity]):
+    """Loads and stores the entities of one aggregate and one unit of work."""
 
-    def add(self, user: User) -> None:
-        """Store a new user and set its id.
+    def add(self, entity: Entity) -> None:
+        """Store a new entity and set its id.
 
-        :raises EmailTaken: another user has the same canonical address.
+        :raises BelongingsError: the aggregate's error for a value that another row has, or ``not_found`` of an
+            aggregate that it refers to.
         """
 
-    def get(self, user_id: int) -> User:
-        """Load a user; repeated calls return the same object.
+    def get(self, id: int) -> Entity:
+        """Load an entity; repeated calls return the same object.
 
-        Until this unit of work ends, no other one can change or remove the user, or give them an item. Changes of
-        the object are written by ``commit``, or earlier, by the next ``add`` or ``remove``, which then raises the
+        Until this unit of work ends, no other one can change or remove it, or let another entity refer to it. Changes
+        of the object are written by ``commit``, or earlier, by the next ``add`` or ``remove``, which then raises the
         errors of ``commit``.
 
-        :raises UserNotFound: no user has this id.
+        :raises NotFound: the aggregate's ``not_found``: no entity has this id.
         """
 
-    def remove(self, user: User) -> None:
-        """Delete a user that this unit of work loaded or added, and all of their items."""
-
-
-class ItemRepository(Protocol):
-    """Loads and stores the items of one unit of work."""
-
-    def add(self, item: Item) -> None:
-        """Store a new item and set its id.
-
-        :raises UserNotFound: the owner does not exist.
-        """
-
-    def get(self, item_id: int) -> Item:
-        """Load an item; repeated calls return the same object.
-
-        Until this unit of work ends, no other one can change or remove it. Changes of the object are written as
-        those of a user are.
-
-        :raises ItemNotFound: no item has this id.
-        """
-
-    def owned_by(self, user_id: int, limit: int, *, for_update: bool = False) -> Sequence[Item]:
-        """Load the first items of a user, in id order, with the changes of this unit of work.
+    def find(self, column: str, value: object, limit: int, *, for_update: bool = False) -> Sequence[Entity]:
+        """Load the first entities with this value in a column, in id order, with the changes of this unit of work.
 
         :param for_update: lock them as ``get`` does; otherwise others can still change and remove them.
         """
 
-    def remove(self, item: Item) -> None:
-        """Delete an item that this unit of work loaded or added."""
+    def remove(self, entity: Entity) -> None:
+        """Delete an entity that this unit of work loaded or added, and all that refer to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +135,15 @@ class UnitOfWork(Protocol):
     """
 
     @property
-    def users(self) -> UserRepository:
-        """The users. Available inside the ``with`` block only."""
+    def users(self) -> Repository[User]:
+        """``repository(USERS)``."""
 
     @property
-    def items(self) -> ItemRepository:
-        """The items. Available inside the ``with`` block only."""
+    def items(self) -> Repository[Item]:
+        """``repository(ITEMS)``."""
+
+    def repository(self, aggregate: Aggregate[Entity, Any]) -> Repository[Entity]:
+        """The repository of an aggregate. Available inside the ``with`` block only."""
 
     @property
     def idempotency_records(self) -> IdempotencyRecords:
@@ -179,7 +162,7 @@ class UnitOfWork(Protocol):
     def commit(self) -> None:
         """Commit; the changes are durable and visible to all when this returns.
 
-        :raises EmailTaken, UserNotFound, InvalidValue: a changed entity breaks a rule.
+        :raises BelongingsError: a changed entity breaks a rule: the errors of ``Repository.add``, and ``InvalidValue``.
         :raises StaleVersion: another unit of work has changed or deleted a changed entity since it was loaded.
         """
 

@@ -143,7 +143,7 @@ def _check_precondition(
     :param for_update: lock the items as well.
     :raises StaleVersion: the precondition does not hold.
     """
-    items = uow.items.owned_by(require_id(user), EMBEDDED_ITEMS, for_update=for_update)
+    items = uow.items.find("owner_id", require_id(user), EMBEDDED_ITEMS, for_update=for_update)
     view = user_view(user, [item_view(item) for item in items])
     if precondition and not precondition(view):
         raise StaleVersion

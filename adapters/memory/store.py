@@ -4,22 +4,24 @@ Committed data is one immutable ``State``. A unit of work changes copies, and ``
 always see a consistent snapshot. As on SQLite, there is one writer at a time.
 """
 
-from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from copy import copy
 from itertools import count
 from types import MappingProxyType, TracebackType
-from typing import Generic, Self, cast
+from typing import Any, Generic, Self
 
 from adapters.fair_queue import FairQueue
 from adapters.memory.views import Entity, InMemoryViews, State
-from domain.errors import EmailTaken, ItemNotFound, StaleVersion, UserNotFound
+from domain.errors import StaleVersion
 from domain.items import Item
 from domain.users import User
+from service_layer.aggregates import Aggregate, AnyAggregate, require_id
 from service_layer.deadline import seconds_left
 from service_layer.errors import IdempotencyKeyInUse, StorageUnavailable
 from service_layer.ports import ConnectionUse, IdempotencyRecord, Migration
+from service_layer.read_models import ITEMS, USERS
 
 
 class InMemoryStore:
@@ -36,8 +38,7 @@ class InMemoryStore:
 
     def __init__(self, *, wait: float = 3.0) -> None:
         self.state = State()
-        self.user_ids = count(1)
-        self.item_ids = count(1)
+        self.ids: defaultdict[AnyAggregate, Iterator[int]] = defaultdict(lambda: count(1))
         self._writer = FairQueue([None])
         self._wait = wait
 
@@ -77,10 +78,25 @@ class InMemoryUnitOfWork:
     def __init__(self, store: InMemoryStore) -> None:
         self._store = store
         self._writing = False
+        self._repositories: dict[AnyAggregate, InMemoryRepository[Any]] = {}
+        self.rows: defaultdict[AnyAggregate, dict[int, Any]] = defaultdict(dict)
         self.views = InMemoryViews(lambda: store.state)
-        self.users = InMemoryUserRepository(self, store.user_ids)
-        self.items = InMemoryItemRepository(self, store.item_ids)
         self.idempotency_records = InMemoryIdempotencyRecords(self)
+
+    @property
+    def users(self) -> "InMemoryRepository[User]":
+        return self.repository(USERS)
+
+    @property
+    def items(self) -> "InMemoryRepository[Item]":
+        return self.repository(ITEMS)
+
+    def repository(self, aggregate: Aggregate[Entity, Any]) -> "InMemoryRepository[Entity]":
+        if aggregate not in self._repositories:
+            for each in aggregate.references.values():
+                self.repository(each)  # its changes are written first
+            self._repositories[aggregate] = InMemoryRepository(self, aggregate, self._store.ids[aggregate])
+        return self._repositories[aggregate]
 
     def __enter__(self) -> Self:
         return self
@@ -89,30 +105,38 @@ class InMemoryUnitOfWork:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end()
-        self.users.expunge_all()
-        self.items.expunge_all()
+        self._repositories.clear()
 
     def begin(self) -> None:
         """Wait to become the only writer, then copy the committed state."""
         if not self._writing:
             self._store.acquire_writer()
             self._writing = True
-            self.users.rows = dict(self._store.state.users)
-            self.items.rows = dict(self._store.state.items)
+            self.rows.clear()
+            self.rows.update((aggregate, dict(rows)) for aggregate, rows in self._store.state.rows.items())
             self.idempotency_records.rows = self._store.state.idempotency_records
 
     def commit(self) -> None:
         self.begin()
         try:
             self.flush()
-            self._store.state = State(self.users.rows, self.items.rows, self.idempotency_records.rows)
+            self._store.state = State(dict(self.rows), self.idempotency_records.rows)
         finally:
             self._end()
 
     def flush(self) -> None:
         """Write changed entities to the copy, as a session does before it adds or deletes."""
-        self.users.flush()
-        self.items.flush()
+        for repository in self._repositories.values():
+            repository.flush()
+
+    def delete(self, aggregate: AnyAggregate, id: int) -> None:
+        """Delete a row and all rows that refer to it."""
+        del self.rows[aggregate][id]
+        self.repository(aggregate).loaded.pop(id, None)
+        for each, rows in list(self.rows.items()):
+            for column in [column for column, target in each.references.items() if target is aggregate]:
+                for referring in [key for key, row in rows.items() if getattr(row, column) == id]:
+                    self.delete(each, referring)
 
     def _end(self) -> None:
         if self._writing:
@@ -120,100 +144,79 @@ class InMemoryUnitOfWork:
             self._store.release_writer()
 
 
-class _Repository(ABC, Generic[Entity]):
+class InMemoryRepository(Generic[Entity]):
     """Entities of one class: ``rows`` is the copy of this unit of work, ``loaded`` holds the objects it returned."""
 
-    def __init__(self, unit: InMemoryUnitOfWork, ids: Iterator[int]) -> None:
-        self.unit = unit
-        self.ids = ids
-        self.rows: dict[int, Entity] = {}
+    def __init__(self, unit: InMemoryUnitOfWork, aggregate: Aggregate[Entity, Any], ids: Iterator[int]) -> None:
+        self._unit = unit
+        self._aggregate = aggregate
+        self._ids = ids
         self.loaded: dict[int, Entity] = {}
         self._original: dict[int, dict[str, object]] = {}
 
-    def expunge_all(self) -> None:
-        self.loaded.clear()
+    @property
+    def _rows(self) -> dict[int, Entity]:
+        return self._unit.rows[self._aggregate]
 
     def add(self, entity: Entity) -> None:
-        self.unit.begin()
-        self.unit.flush()
+        self._unit.begin()
+        self._unit.flush()
         entity.check()
-        self.check_constraints(entity)
-        entity.id = next(self.ids)
+        self._check_constraints(entity)
+        entity.id = next(self._ids)
         self._write(entity)
 
-    def find(self, id: int) -> Entity | None:
-        self.unit.begin()
-        if id not in self.loaded and id in self.rows:
-            self.loaded[id] = replace(self.rows[id])
+    def get(self, id: int) -> Entity:
+        self._unit.begin()
+        if id not in self.loaded:
+            if id not in self._rows:
+                raise self._aggregate.not_found
+            self.loaded[id] = copy(self._rows[id])
             self._original[id] = vars(self.loaded[id]).copy()
-        return self.loaded.get(id)
+        return self.loaded[id]
+
+    def find(self, column: str, value: object, limit: int, *, for_update: bool = False) -> Sequence[Entity]:
+        self._unit.begin()
+        self._unit.flush()
+        return [self.get(id) for id, row in sorted(self._rows.items()) if getattr(row, column) == value][:limit]
 
     def remove(self, entity: Entity) -> None:
-        self.unit.begin()
-        self.loaded.pop(cast(int, entity.id), None)
-        self.unit.flush()
-        self.check_version(entity)
-        del self.rows[cast(int, entity.id)]
+        self._unit.begin()
+        self.loaded.pop(require_id(entity), None)
+        self._unit.flush()
+        self._check_version(entity)
+        self._unit.delete(self._aggregate, require_id(entity))
 
     def flush(self) -> None:
         for id, entity in sorted(self.loaded.items()):
             if vars(entity) != self._original[id]:
                 entity.check()
-                self.check_version(entity)
-                self.check_constraints(entity)
+                self._check_version(entity)
+                self._check_constraints(entity)
                 entity.version += 1
                 self._write(entity)
 
-    @abstractmethod
-    def check_constraints(self, entity: Entity) -> None:
-        """Raise if a constraint of the database would be violated."""
+    def _check_constraints(self, entity: Entity) -> None:
+        """Raise the error of a constraint that a database would report."""
+        for column, taken in self._aggregate.unique.items():
+            value = getattr(entity, column)
+            same = (row for row in self._rows.values() if getattr(row, column) == value and row.id != entity.id)
+            if value is not None and next(same, None):
+                raise taken
+        for column, target in self._aggregate.references.items():
+            if getattr(entity, column) not in (None, *self._unit.rows[target]):
+                raise target.not_found
 
     def _write(self, entity: Entity) -> None:
-        id = cast(int, entity.id)
-        self.rows[id] = replace(entity)
+        id = require_id(entity)
+        self._rows[id] = copy(entity)
         self.loaded[id] = entity
         self._original[id] = vars(entity).copy()
 
-    def check_version(self, entity: Entity) -> None:
-        row = self.rows.get(cast(int, entity.id))
+    def _check_version(self, entity: Entity) -> None:
+        row = self._rows.get(require_id(entity))
         if row is None or row.version != entity.version:
             raise StaleVersion
-
-
-class InMemoryUserRepository(_Repository[User]):
-    def get(self, user_id: int) -> User:
-        user = self.find(user_id)
-        if user is None:
-            raise UserNotFound
-        return user
-
-    def check_constraints(self, user: User) -> None:
-        if any(row.email_key == user.email_key and row.id != user.id for row in self.rows.values()):
-            raise EmailTaken
-
-    def remove(self, user: User) -> None:
-        super().remove(user)
-        items = self.unit.items
-        for id in [id for id, row in items.rows.items() if row.owner_id == user.id]:
-            del items.rows[id]
-            items.loaded.pop(id, None)
-
-
-class InMemoryItemRepository(_Repository[Item]):
-    def get(self, item_id: int) -> Item:
-        item = self.find(item_id)
-        if item is None:
-            raise ItemNotFound
-        return item
-
-    def owned_by(self, user_id: int, limit: int, *, for_update: bool = False) -> Sequence[Item]:
-        self.unit.begin()
-        self.unit.flush()
-        return [self.get(id) for id in sorted(self.rows) if self.rows[id].owner_id == user_id][:limit]
-
-    def check_constraints(self, item: Item) -> None:
-        if item.owner_id is not None and item.owner_id not in self.unit.users.rows:
-            raise UserNotFound
 
 
 class InMemoryIdempotencyRecords:

@@ -1,19 +1,22 @@
 """The read side of the store in memory."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from domain.items import Item
 from domain.text import fold_text
 from domain.users import User, canonical_email
+from service_layer.aggregates import Aggregate, AnyAggregate, Stored
 from service_layer.ports import IdempotencyRecord
 from service_layer.read_models import (
     ALL_ITEMS,
     ALL_USERS,
     EMBEDDED_ITEMS,
+    ITEMS,
+    USERS,
     ItemFilter,
     ItemView,
     Owner,
@@ -27,19 +30,22 @@ from service_layer.read_models import (
     user_view,
 )
 
-Entity = TypeVar("Entity", User, Item)
+Entity = TypeVar("Entity", bound=Stored)
 
 
 @dataclass(frozen=True, slots=True)
 class State:
     """The committed data. Its entities are never changed and never returned to callers.
 
-    Users and items are in id order, since ids ascend and there is one writer at a time.
+    Entities of one aggregate are in id order, since ids ascend and there is one writer at a time.
     """
 
-    users: dict[int, User] = field(default_factory=dict)
-    items: dict[int, Item] = field(default_factory=dict)
+    rows: Mapping[AnyAggregate, dict[int, Any]] = field(default_factory=dict)
     idempotency_records: dict[str, IdempotencyRecord] = field(default_factory=dict)
+
+    def rows_of(self, aggregate: Aggregate[Entity, Any]) -> Mapping[int, Entity]:
+        """The entities of one aggregate, by id."""
+        return self.rows.get(aggregate, {})
 
 
 class InMemoryViews:
@@ -53,7 +59,7 @@ class InMemoryViews:
 
     def user(self, user_id: int) -> UserView | None:
         state = self._committed()
-        user = state.users.get(user_id)
+        user = state.rows_of(USERS).get(user_id)
         return None if user is None else _with_items(user, state)
 
     def users(self, page: PageParams, filter: UserFilter = ALL_USERS) -> Page[UserView]:
@@ -66,7 +72,7 @@ class InMemoryViews:
         return sum(1 for _ in _matching_users(self._committed(), filter))
 
     def item(self, item_id: int) -> ItemView | None:
-        item = self._committed().items.get(item_id)
+        item = self._committed().rows_of(ITEMS).get(item_id)
         return None if item is None else item_view(item)
 
     def items(self, page: PageParams, filter: ItemFilter = ALL_ITEMS) -> Page[ItemView]:
@@ -77,7 +83,7 @@ class InMemoryViews:
 
     def user_items(self, user_id: int, page: PageParams) -> Page[ItemView] | None:
         state = self._committed()
-        return _items(state, page, ItemFilter(owner=user_id)) if user_id in state.users else None
+        return _items(state, page, ItemFilter(owner=user_id)) if user_id in state.rows_of(USERS) else None
 
 
 class _Order:
@@ -111,7 +117,7 @@ def _matching_users(state: State, filter: UserFilter) -> Iterator[User]:
     key = None if filter.email is None else canonical_email(filter.email)
     return (
         user
-        for user in state.users.values()
+        for user in state.rows_of(USERS).values()
         if key in (None, user.email_key) and filter.is_active in (None, user.is_active)
     )
 
@@ -120,7 +126,7 @@ def _matching_items(state: State, filter: ItemFilter) -> Iterator[Item]:
     words = [fold_text(word) for word in filter.words]
     return (
         item
-        for item in state.items.values()
+        for item in state.rows_of(ITEMS).values()
         if (filter.owner is Owner.ANY or item.owner_id == (None if filter.owner is Owner.NONE else filter.owner))
         and filter.title in (None, item.title)
         and _within(item.price, filter.min_price, filter.max_price)
@@ -140,7 +146,7 @@ def _items(state: State, page: PageParams, filter: ItemFilter) -> Page[ItemView]
 
 
 def _with_items(user: User, state: State) -> UserView:
-    items = (item_view(item) for item in state.items.values() if item.owner_id == user.id)
+    items = (item_view(item) for item in state.rows_of(ITEMS).values() if item.owner_id == user.id)
     return user_view(user, list(islice(items, EMBEDDED_ITEMS)))
 
 

@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 from typer.testing import CliRunner, Result
 
 from adapters.sql.engine.engines import Limits, create_engines, parse_url
+from adapters.sql.mapping.mappers import start_mappers
 from adapters.sql.mapping.removals import mark_removed
 from adapters.sql.mapping.schema import REVISIONS
-from adapters.sql.mapping.tables import data_tables, idempotency_keys, items, metadata, start_mappers, users
+from adapters.sql.mapping.tables import data_tables, idempotency_keys, items, metadata, users
 from adapters.sql.operations import copying
 from adapters.sql.operations.migrations import migrate
 from adapters.sql.reading.views import SqlAlchemyViews

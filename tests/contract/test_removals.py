@@ -33,7 +33,7 @@ SORTS: list[Sort] = ["id", "-id", "title", "-title", "price", "-price"]
 @pytest.fixture
 def all_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every removed user is marked first, even one without items."""
-    monkeypatch.setattr(repositories, "has_many_items", lambda *_: True)
+    monkeypatch.setattr(repositories, "has_many_rows", lambda *_: True)
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_a_removal_that_is_not_committed_or_comes_too_late_marks_nobody(unit_of_
     user_id = rich_user(unit_of_work, 1)
     with unit_of_work() as uow:
         uow.users.remove(uow.users.get(user_id))
-        assert (uow.items.owned_by(user_id, 10), uow.views.count_items()) == ([], 1)
+        assert (uow.items.find("owner_id", user_id, 10), uow.views.count_items()) == ([], 1)
     assert len(read_user(unit_of_work(), user_id)["items"]) == 1
     with unit_of_work() as slow:
         user = slow.users.get(user_id)

@@ -406,16 +406,16 @@ def test_a_users_items_are_as_the_unit_of_work_has_them(unit_of_work: Units) -> 
         uow.items.get(first).title = "changed"
         uow.items.get(given).owner_id = other
         uow.items.add(Item(title="new", owner_id=user_id))
-        assert [item.title for item in uow.items.owned_by(user_id, 100)] == ["changed", "2", "new"]
-        assert [item.id for item in uow.items.owned_by(user_id, 2)] == [first, second]
-        assert not uow.items.owned_by(given + 1000, 100)
+        assert [item.title for item in uow.items.find("owner_id", user_id, 100)] == ["changed", "2", "new"]
+        assert [item.id for item in uow.items.find("owner_id", user_id, 2)] == [first, second]
+        assert not uow.items.find("owner_id", given + 1000, 100)
 
 
 def test_a_users_items_can_be_changed_and_are_the_same_objects(unit_of_work: Units) -> None:
     user_id = stored_user(unit_of_work)
     item_id = stored_item(unit_of_work, owner_id=user_id)
     with unit_of_work() as uow:
-        [item] = uow.items.owned_by(user_id, 100)
+        [item] = uow.items.find("owner_id", user_id, 100)
         assert uow.items.get(item_id) is item
         item.title = "changed"
         uow.commit()

@@ -108,7 +108,7 @@ def test_while_somebody_has_a_users_items_locked_nobody_else_can_get_change_or_r
     user = stored_user(impatient)
     item = stored_item(impatient, owner_id=user)
     with impatient() as first, ThreadPoolExecutor(len(WITH_ITEM)) as threads:
-        first.items.owned_by(user, 100, for_update=True)
+        first.items.find("owner_id", user, 100, for_update=True)
         told = {act.__name__: threads.submit(outcome, impatient(), act, user, item) for act in WITH_ITEM}
         assert {name: each.result() for name, each in told.items()} == dict.fromkeys(told, StorageUnavailable)
 
@@ -124,7 +124,7 @@ def test_a_users_items_are_had_without_waiting_for_those_of_others(impatient: Un
         first.items.get(theirs)
         if not for_update:
             first.items.get(own[0])
-        assert [item.id for item in second.items.owned_by(user, 100, for_update=for_update)] == own
+        assert [item.id for item in second.items.find("owner_id", user, 100, for_update=for_update)] == own
 
 
 @pytest.mark.parametrize("get", [get_user, get_item])

@@ -1,5 +1,6 @@
 """Translation of database errors into errors of the service."""
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +9,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, Operation
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 
-from domain.errors import BelongingsError, EmailTaken, StaleVersion, UserNotFound
+from adapters.sql.mapping.tables import ENTITIES
+from domain.errors import BelongingsError, StaleVersion
 from service_layer.errors import Deadlock, OutcomeUnknown, StorageFull, StorageUnavailable
 
 
@@ -93,10 +95,9 @@ def first_line(error: object) -> str:
 
 
 def _constraint_error(error: IntegrityError) -> BelongingsError | IntegrityError:
-    """The error for a violated constraint. PostgreSQL and MariaDB name it; SQLite names the column or only the type."""
-    message = str(error.orig)
-    if "uq_users_email_key" in message or "users.email_key" in message:
-        return EmailTaken()
-    if "fk_items_owner_id" in message or message == "FOREIGN KEY constraint failed":
-        return UserNotFound()
+    """The error for a violated unique constraint. PostgreSQL and MariaDB name it; SQLite names the column."""
+    for aggregate in ENTITIES.values():
+        for column, taken in aggregate.unique.items():
+            if re.search(rf"\b(uq_{aggregate.name}_|{aggregate.name}\.){column}\b", str(error.orig)):
+                return taken()
     return error

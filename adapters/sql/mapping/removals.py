@@ -1,25 +1,25 @@
 """Deleting users with many items: the user is marked as removed first, then the items are deleted in steps.
 
 Deleting a million items takes SQLite a minute, in which no other transaction can write. So one short transaction marks
-the user as removed. From then on no statement returns the user or the items.
+the user as removed. From then on no statement returns the user, the items, or whatever else refers to the user.
 """
 
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, Table, delete, func, insert, or_, select, update
+from sqlalchemy import Column, ColumnElement, Select, Table, and_, delete, func, insert, or_, select, true, update
 from sqlalchemy.orm import Session
 
-from adapters.sql.mapping.tables import REMOVED, items, removed_users, users
+from adapters.sql.mapping.tables import REMOVED, data_tables, removed_users, users
 
 DIRECT_DELETE_MAX = 1_000
-"""Up to this many items are deleted in one transaction with their user."""
+"""Up to this many rows are deleted in one transaction with their user."""
 
 _STEP = 0.05
 """Seconds of deleting after which other transactions may write."""
 
 _BATCH = 100
-"""Items deleted per statement."""
+"""Rows deleted per statement."""
 
 
 _mark = select(removed_users.c.user_id)
@@ -43,9 +43,21 @@ def is_marked(user_id: ColumnElement[int | None]) -> ColumnElement[bool]:
     return _mark.where(removed_users.c.user_id == user_id).exists()
 
 
+def user_columns(table: Table) -> list[Column[Any]]:
+    """The columns that hold ids of users. A row is hidden if one of these users is removed."""
+    if table is users:
+        return [users.c.id]
+    return [column for column in table.c if column.references(users.c.id)]
+
+
 def is_visible(table: Table) -> ColumnElement[bool]:
-    """Whether a row of ``users`` or ``items`` is not hidden."""
-    return not_removed(items.c.owner_id if table is items else table.c.id)
+    """Whether a row of one of ``data_tables`` is not hidden."""
+    return and_(true(), *map(not_removed, user_columns(table)))
+
+
+def is_kept(table: Table) -> ColumnElement[bool]:
+    """``is_visible`` for a row that is being locked: a transaction that waited for a user sees their removal."""
+    return users.c.version != REMOVED if table is users else is_visible(table)
 
 
 def count_visible(user_id: Column[int]) -> Select[Any]:
@@ -58,14 +70,20 @@ def count_visible(user_id: Column[int]) -> Select[Any]:
     return select(all_rows.scalar_subquery() - hidden.scalar_subquery())
 
 
-def has_many_items(session: Session, user_id: int) -> bool:
-    """Whether the user has more than ``DIRECT_DELETE_MAX`` items."""
-    one_more = select(items.c.id).where(items.c.owner_id == user_id).limit(1).offset(DIRECT_DELETE_MAX)
-    return session.scalar(one_more) is not None
+def _owned() -> list[Column[Any]]:
+    return [column for table in data_tables() if table is not users for column in user_columns(table)]
+
+
+def has_many_rows(session: Session, user_id: int) -> bool:
+    """Whether more than ``DIRECT_DELETE_MAX`` rows of a table belong to the user."""
+    one_more = (
+        select(owner.table.c.id).where(owner == user_id).limit(1).offset(DIRECT_DELETE_MAX) for owner in _owned()
+    )
+    return any(session.scalar(statement) is not None for statement in one_more)
 
 
 def mark_removed(session: Session, user_id: int, version: int) -> bool:
-    """Hide a user and their items, and erase their data; return False if the version is another one."""
+    """Hide a user and all that refers to them, and erase their data; return False if the version is another one."""
     emptied = {"email": "", "email_key": f"removed {user_id}", "hashed_password": "", "version": REMOVED}
     marked = update(users).where(users.c.id == user_id, users.c.version == version).values(emptied)
     connection = session.connection()
@@ -76,20 +94,26 @@ def mark_removed(session: Session, user_id: int, version: int) -> bool:
 
 
 def purge_step(session: Session) -> bool:
-    """Delete some items of a removed user, and the user after the last item; return False if there is none.
+    """Delete some rows of a removed user, and the user after the last one; return False if there is none.
 
     Concurrent processes work on different users.
     """
     user_id = session.scalar(FIRST_REMOVED.with_for_update(skip_locked=True))
     if user_id is None:
         return False
-    until = monotonic() + _STEP
-    while batch := session.scalars(select(items.c.id).where(items.c.owner_id == user_id).limit(_BATCH)).all():
-        session.execute(delete(items).where(items.c.id.in_(batch)))
-        if monotonic() > until:
-            break
-    else:
+    if _delete_owned(session, user_id, until=monotonic() + _STEP):
         session.execute(delete(removed_users).where(removed_users.c.user_id == user_id))
         session.execute(delete(users).where(users.c.id == user_id))
     session.commit()
+    return True
+
+
+def _delete_owned(session: Session, user_id: int, *, until: float) -> bool:
+    """Return whether all rows were deleted by then."""
+    for owner in _owned():
+        table, id = owner.table, owner.table.c.id
+        while batch := session.scalars(select(id).where(owner == user_id).limit(_BATCH)).all():
+            session.execute(delete(table).where(id.in_(batch)))
+            if monotonic() > until:
+                return False
     return True

@@ -1,27 +1,22 @@
-"""The tables, and the mapping of domain classes to them."""
+"""The tables, and the aggregates that they hold."""
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Connection,
     ForeignKey,
     Index,
     Integer,
     MetaData,
     Table,
     UniqueConstraint,
-    event,
-    select,
 )
-from sqlalchemy.orm import class_mapper, registry
-from sqlalchemy.orm.attributes import get_history
-from sqlalchemy.orm.exc import UnmappedClassError
 
 from adapters.sql.mapping.types import Cents, ExactString, ExactText, Id
-from domain.errors import UserNotFound
-from domain.items import DESCRIPTION_MAX_LENGTH, TITLE_MAX_LENGTH, Item
-from domain.users import EMAIL_MAX_LENGTH, User
+from domain.items import DESCRIPTION_MAX_LENGTH, TITLE_MAX_LENGTH
+from domain.users import EMAIL_MAX_LENGTH
+from service_layer.aggregates import AnyAggregate
+from service_layer.read_models import ITEMS, USERS
 
 metadata = MetaData(
     naming_convention={
@@ -86,30 +81,10 @@ def data_tables() -> list[Table]:
     return [table for table in metadata.sorted_tables if table not in (idempotency_keys, removed_users)]
 
 
-ENTITIES: dict[Table, type[User | Item]] = {users: User, items: Item}
-"""The domain class of each table."""
+ENTITIES: dict[Table, AnyAggregate] = {users: USERS, items: ITEMS}
+"""The aggregate of each table."""
 
 
-def start_mappers() -> None:
-    """Map ``User`` and ``Item`` to their tables, once per process."""
-    try:
-        class_mapper(User)
-    except UnmappedClassError:
-        mapping = registry(metadata=metadata)
-        for table, kind in ENTITIES.items():
-            mapping.map_imperatively(kind, table, version_id_col=table.c.version)
-            event.listen(kind, "before_update", _check)
-        event.listen(Item, "after_update", _check_owner)
-
-
-def _check(_mapper: object, _connection: object, entity: User | Item) -> None:
-    entity.check()
-
-
-def _check_owner(_mapper: object, connection: Connection, item: Item) -> None:
-    """Reject a removed user as new owner. The foreign key, which has locked the user by now, accepts one."""
-    if item.owner_id is None or not get_history(item, "owner_id").has_changes():
-        return
-    owner = select(users.c.version).where(users.c.id == item.owner_id)
-    if connection.scalar(owner) == REMOVED:
-        raise UserNotFound
+def table_of(aggregate: AnyAggregate) -> Table:
+    """The table of an aggregate."""
+    return metadata.tables[aggregate.name]

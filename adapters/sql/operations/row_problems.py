@@ -101,7 +101,7 @@ def _faults(table: Table, row: RowMapping, dialect: Dialect) -> Iterator[RowProb
         yield RowProblem(table, id, f"{name} has a value of the wrong type")
     if wrong:
         return
-    kind = ENTITIES[table]
+    kind = ENTITIES[table].entity
     given = {field.name: _value(table.c[field.name], row, dialect) for field in fields(kind) if field.init}
     try:
         entity = kind(**given)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from adapters.sql.engine.engines import has_transaction
 from adapters.sql.engine.errors import translate_commit_errors, translate_errors
-from adapters.sql.mapping.tables import start_mappers
+from adapters.sql.mapping.mappers import start_mappers
 from service_layer.errors import StorageUnavailable
 
 
