@@ -169,6 +169,8 @@ class Connection(DrainingConnection):
         self._request_complete = True
         self._head_bytes = 0
         self._waiting_since = self.loop.time()
+        if not self.parser.should_keep_alive():  # a trailer may have said so, and the parser reads no further
+            self.cycle.keep_alive = False
         super().on_message_complete()
 
     def pause_writing(self) -> None:

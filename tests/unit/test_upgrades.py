@@ -210,3 +210,14 @@ def test_nothing_that_follows_a_connect_is_a_request_and_its_answer_is_the_last(
             assert [method for method, *_ in seen][-1:] == ["CONNECT"]
             assert said.count(b"HTTP/1.1 204 ") == said.count(b"HTTP/1.1 ") == len(seen) == sent.count(b"Host")
             assert said.endswith(b"connection: close\r\n\r\n")
+
+
+@pytest.mark.parametrize("trailer", [b"Connection: close", b"Proxy-Connection: close", b"Connection: x, Close"])
+def test_a_trailer_that_ends_the_connection_ends_it_with_the_response(trailer: bytes) -> None:
+    head = b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    after = b"GET /b HTTP/1.1\r\nHost: x\r\n\r\n"
+    end = b"0\r\n" + trailer + b"\r\n\r\n"
+    for segments in ([head + end, after], [head, end + after]):
+        seen, said = asyncio.run(requests_in(segments))
+        assert [path for _, path, *_ in seen] == ["/a"]
+        assert said.count(b"HTTP/1.1 ") == said.count(b"connection: close") == 1
