@@ -3,6 +3,7 @@
 import logging
 import sys
 import traceback
+from asyncio import CancelledError
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, ContextVar
@@ -114,7 +115,7 @@ def configure(format: Format) -> None:
         return
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
-    handler.addFilter(_is_first_record)
+    handler.addFilter(_is_new_error)
     for name, handlers in ((None, [handler]), ("uvicorn", [handler]), ("uvicorn.access", [])):
         each = logging.getLogger(name)
         each.handlers = list[logging.Handler](handlers)
@@ -122,11 +123,16 @@ def configure(format: Format) -> None:
     logger.setLevel(logging.INFO)
 
 
-def _is_first_record(record: logging.LogRecord) -> bool:
-    """Whether this is the first record with its exception. Uvicorn logs those of the application a second time."""
+def _is_new_error(record: logging.LogRecord) -> bool:
+    """Whether a record with an exception is the first with it. A request that a shutdown cuts off is no error.
+
+    Uvicorn logs the exceptions of the application a second time, and a ``CancelledError`` as one of them.
+    """
     error = record.exc_info[1] if record.exc_info else None
     if error is None:
         return True
+    if isinstance(error, CancelledError):
+        return False
     is_first = not hasattr(error, _LOGGED)
     with suppress(AttributeError):  # its class may have slots
         setattr(error, _LOGGED, True)

@@ -1,8 +1,9 @@
 """What starts and stops with the application: thread pools, the store, background tasks."""
 
 import logging
+from asyncio import CancelledError
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from math import ceil
 
@@ -44,7 +45,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await open.enter_async_context(purging(store, thread_pools.writing))
         if app.state.metrics:
             await open.enter_async_context(app.state.metrics.collecting(store, thread_pools))
-        yield
+        with suppress(CancelledError):  # uvicorn skips the shutdown after a second Ctrl-C
+            yield
 
 
 def _thread_pools(store: Store, settings: Settings) -> ThreadPools:

@@ -1,5 +1,6 @@
 """Running uvicorn with the project's own connections, in one process or several, until a signal stops it."""
 
+import atexit
 import os
 import signal
 import socket
@@ -27,15 +28,6 @@ _SHUTDOWN_TIMEOUT = 8
 
 _WORKER_START_TIMEOUT = 30
 """Seconds for a new worker to start before it replaces an old one."""
-
-
-class _Server(uvicorn.Server):
-    """Runs the lifespan shutdown after a second Ctrl-C too, where uvicorn skips it and prints a traceback."""
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().shutdown(sockets)
-        if self.force_exit:
-            await self.lifespan.shutdown()
 
 
 def run(
@@ -69,9 +61,10 @@ def run(
         server_header=False,
     )
     config.get_loop_factory()  # imports the loop now: a Ctrl-C during that import later would leave a warning
-    server = _Server(config)
+    server = uvicorn.Server(config)
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: sys.exit())
+        atexit.register(signal.signal, each, signal.SIG_IGN)  # Python restores the default handler before it ends
     with ExitStack() as duplicates:
         sockets = [listener, *(duplicates.enter_context(listener.dup()) for _ in range(ACCEPTS_PER_TURN - 1))]
         if config.should_reload:

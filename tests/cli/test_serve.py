@@ -116,8 +116,20 @@ def test_a_second_ctrl_c_waits_for_no_answers_but_ends_as_cleanly(serve: Serve, 
         while not refused(url):
             sleep(0.01)
         code, _, errors = interrupt(process)
-    assert (code, "Traceback" in errors) == (0, False)
+    assert code == 0
+    assert [line.split()[1:4] for line in errors.splitlines()[1:]] == [["INFO", "POST", "/items/"]]  # no traceback
     assert [file.name for file in tmp_path.iterdir()] == ["belongings.db"]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_however_often_ctrl_c_is_pressed_it_ends_cleanly(serve: Serve, databases: Databases, workers: str) -> None:
+    process, url = serve("--workers", workers, DATABASE_URL=databases.empty("postgresql"))
+    assert request(f"{url}/health/live")[0] == 200
+    while process.poll() is None:
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers get it too
+        sleep(0.002)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in errors) == (0, False)
 
 
 def test_ctrl_c_ends_it_as_soon_as_it_says_where_it_listens_however_it_was_started(serve: Serve) -> None:

@@ -1,5 +1,6 @@
 """What the log says of an error, and what it keeps to itself."""
 
+import asyncio
 import io
 import json
 import logging
@@ -97,7 +98,9 @@ def test_outside_of_requests_there_is_no_id() -> None:
     assert "request_id" not in json.loads(JsonFormatter().format(record))
 
 
-def test_an_exception_is_logged_once_although_uvicorn_logs_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exception_is_logged_once_and_a_cancellation_never(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     written = io.StringIO()
     monkeypatch.setattr("entrypoints.logging._write_in_background", lambda _: None)
     monkeypatch.setattr(sys, "stderr", written)
@@ -109,6 +112,7 @@ def test_an_exception_is_logged_once_although_uvicorn_logs_it_too(monkeypatch: p
     for error in (KeyError("a"), KeyError("b")):
         logging.getLogger("belongings").error("unexpected error", exc_info=error)
         logging.getLogger("uvicorn.error").error("Exception in ASGI application", exc_info=error)
+    logging.getLogger("uvicorn.error").error("Exception in ASGI application", exc_info=asyncio.CancelledError())
     logging.getLogger("uvicorn.error").error("no exception")
     assert [line.split(maxsplit=2)[-1] for line in written.getvalue().splitlines()] == [
         "unexpected error",

@@ -353,27 +353,6 @@ def test_uvicorn_keeps_its_tls_context_in_the_configuration(tmp_path: Path) -> N
     assert isinstance(config.ssl, ssl.SSLContext)
 
 
-@private("uvicorn: `Server.shutdown`, `Server.lifespan`", "entrypoints/server/serving.py")
-def test_uvicorn_skips_the_lifespan_after_a_second_signal() -> None:
-    from uvicorn import Config, Server
-
-    class Lifespan:
-        ended = 0
-
-        async def shutdown(self) -> None:
-            self.ended += 1
-
-    server: Any = Server(Config(_never, log_config=None, log_level="critical"))
-    assert (server.started, server.should_exit, server.force_exit) == (False, False, False)
-    server.servers, server.lifespan = [], Lifespan()
-    server.force_exit = True
-    run(server.shutdown(sockets=[]))
-    assert server.lifespan.ended == 0
-    server.force_exit = False
-    run(server.shutdown(sockets=[]))
-    assert server.lifespan.ended == 1
-
-
 @private("uvicorn: `supervisors.Multiprocess`", "entrypoints/server/workers.py")
 def test_uvicorn_ends_its_workers_by_methods_of_the_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
     from uvicorn import Config
