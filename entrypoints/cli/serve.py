@@ -52,8 +52,13 @@ def serve(
     ip, port = listener.getsockname()[:2]
     host = f"[{ip}]" if ":" in ip else ip
     listens = f"Belongings listens on {scheme}://{host}:{port} (see /docs) and keeps its data in {store.label}"
+
+    def announce() -> None:
+        with suppress(OSError):  # a full disk must not keep the service from starting
+            out.print(listens)
+
     with suppress(KeyboardInterrupt):
-        run(listener, settings, workers=workers, reload=reload, announce=lambda: out.print(listens))
+        run(listener, settings, workers=workers, reload=reload, announce=announce)
 
 
 def _prepare(store: "Store") -> None:

@@ -197,6 +197,23 @@ def test_other_machines_may_call_if_that_is_meant(serve: Serve) -> None:
     assert request(url.replace("0.0.0.0", "127.0.0.1") + "/health/live")[0] == 200
 
 
+def test_it_serves_even_if_it_cannot_print_where(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [*COMMAND, "serve", "--port", str(port)]
+    environment = _bare() | {"DATABASE_URL": "memory://", "BELONGINGS_LOG_REQUESTS": "false"}
+    with (
+        Path("/dev/full").open("w") as full,
+        subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=full, stderr=subprocess.PIPE, text=True) as it,
+    ):
+        while it.poll() is None and refused(f"http://127.0.0.1:{port}"):
+            sleep(0.01)
+        if it.poll() is None:
+            assert request(f"http://127.0.0.1:{port}/health/live")[0] == 200
+            it.send_signal(signal.SIGINT)
+        assert (it.communicate(timeout=60)[1], it.returncode) == ("", 0)
+
+
 def test_responses_do_not_say_which_server_sends_them(serve: Serve) -> None:
     address = urlsplit(serve(DATABASE_URL="memory://")[1])
     for sent in (b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"no HTTP\r\n\r\n"):
