@@ -51,7 +51,7 @@ def sqlite_copies() -> Iterator[Copies]:
         def filled(users: int) -> Iterator[str]:
             with TemporaryDirectory(dir=folder) as name:
                 url = f"sqlite:///{name}/filled.db"
-                fill(make_url(url), "belongings", users)
+                fill(make_url(url), "service", users)
                 yield url
 
         yield Copies({"SQLite": sqlite3.sqlite_version}, fresh, filled)
@@ -76,7 +76,7 @@ def postgresql_copies(server: str) -> Iterator[Copies]:
         @contextmanager
         def filled(users: int) -> Iterator[str]:
             with _new_database(administrator, f"{prefix}_{users}") as url:
-                fill(url, "belongings", users)
+                fill(url, "service", users)
                 yield _for_everybody(url)
 
         yield Copies(versions, fresh, filled)

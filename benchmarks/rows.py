@@ -13,7 +13,7 @@ from domain.users import canonical_email
 
 USERS = 1_000
 ITEMS_EACH = 10
-SCHEMAS = ("belongings", "tutorial")
+SCHEMAS = ("service", "tutorial")
 
 _AT_ONCE = 1_000
 """How many users' rows are sent together."""

@@ -9,7 +9,7 @@ class Contestant:
 
     name: str
     app: str
-    schema: str = "belongings"
+    schema: str = "service"
 
 
 TUTORIAL = Contestant("tutorial", "benchmarks.contestants.tutorial:create_app", "tutorial")

@@ -70,7 +70,7 @@ def test_a_hundred_clients_that_search_do_not_keep_one_item_from_being_read(
     kind: str, databases: Databases, belongings: Belongings, figure: Figure
 ) -> None:
     url = databases.empty(kind)
-    fill(parse_url(url), "belongings", ITEMS // ITEMS_EACH)
+    fill(parse_url(url), "service", ITEMS // ITEMS_EACH)
     service = belongings(DATABASE_URL=url)
     alone, _, _ = asyncio.run(ask_all(service.url, 0, 3.0))
     reads, ready, searches = asyncio.run(ask_all(service.url, SEARCHERS, SECONDS))

@@ -1,0 +1,1 @@
+"""Tools for developers of the service. Each runs as a script from a checkout."""
