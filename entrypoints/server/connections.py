@@ -31,6 +31,9 @@ _ONE_HOST = "There should be one Host header"
 _HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 """The characters of a host and port (RFC 9112 §3.2, RFC 3986 §3.2.2), without those of user names and paths."""
 
+_AUTHORITY = re.compile(rb"[^/]+://(?:[^/?@]*@)?([^/?]*)")
+"""The scheme, user, and host with port of an absolute URL."""
+
 PIPELINE_LIMIT = 100
 """The maximum requests that a client may send before it gets the first response; more close the connection."""
 
@@ -147,6 +150,8 @@ class Connection(DrainingConnection):
         self._unread = 0
         self._head_bytes = 0
         if not self.url.startswith(b"/"):
+            if authority := _AUTHORITY.match(self.url):  # it replaces ``Host`` (RFC 9112 §3.2.2)
+                self.headers[:] = [each for each in self.headers if each[0] != b"host"] + [(b"host", authority[1])]
             self.url = _with_path(self.url)
         if len(self.pipeline) >= PIPELINE_LIMIT:
             raise ValueError("too many pipelined requests")

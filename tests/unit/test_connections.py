@@ -10,6 +10,7 @@ import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from entrypoints.api.middleware.browser_guard import BrowserGuardMiddleware
 from entrypoints.server.connections import FIELD_LIMIT, HEAD_LIMIT, Connection, ConnectionLimits
 from entrypoints.server.draining import DrainingConnection
 
@@ -146,6 +147,29 @@ def test_a_url_without_a_path_is_that_of_the_root(target: bytes, path: tuple[str
     said = asyncio.run(say(app, b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n" % target))
     assert said.startswith(b"HTTP/1.1 204 ")
     assert asked == [path]
+
+
+@pytest.mark.parametrize(
+    ("target", "version", "host"),
+    [
+        (b"http://other.example/", b"1.1", b"other.example"),
+        (b"HTTPS://Other.Example:8443/a@b", b"1.1", b"Other.Example:8443"),
+        (b"http://localhost:8000@other.example?http://localhost/", b"1.1", b"other.example"),
+        (b"http://[::1]:8000", b"1.1", b"[::1]:8000"),
+        (b"http://other.example/", b"1.0", b"other.example"),
+        (b"//other.example/", b"1.1", b"localhost"),
+        (b"/http://other.example/", b"1.1", b"localhost"),
+    ],
+)
+def test_the_host_in_an_absolute_url_replaces_the_header(target: bytes, version: bytes, host: bytes) -> None:
+    _, (headers,) = asyncio.run(talk(b"GET %b HTTP/%b\r\nHost: localhost\r\nA: b\r\n\r\n" % (target, version)))
+    assert sorted(headers) == [(b"a", b"b"), (b"host", host)]
+
+
+def test_an_absolute_url_with_an_unknown_host_is_refused() -> None:
+    app = BrowserGuardMiddleware(_answer_scope, hosts=(), origins=())
+    said = asyncio.run(say(app, b"GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
+    assert said.startswith(b"HTTP/1.1 421 ")
 
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
