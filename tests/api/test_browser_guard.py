@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from entrypoints.api.app import create_app
 from entrypoints.container import build_container
@@ -122,6 +123,8 @@ def test_proxy_headers_do_not_change_the_host(client: TestClient) -> None:
         {"Origin": "null"},
         {"Origin": ""},
         {"Origin": "http://localhost"},
+        {"Origin": "https://localhost:8000"},
+        {"Origin": "localhost:8000"},
         {"Origin": "http://localhost:3000"},
         {"Origin": "http://127.0.0.1:8000"},
         {"Origin": "http://localhost:8000.evil.example"},
@@ -155,6 +158,23 @@ def test_same_origin_requests_and_clients_other_than_browsers_are_served(
     made = client.post("/items/", json=TOWEL, headers=headers)
     assert made.status_code == 200
     assert client.delete(f"/items/{made.json()['id']}", headers=headers).status_code == 200
+
+
+def test_a_page_without_tls_is_of_another_origin_than_a_service_with_tls() -> None:
+    with client_of() as client:
+        service = TestClient(client.app, base_url="https://localhost:8000")
+        expect_problem(service.post("/items/", json=TOWEL, headers={"Origin": OURS}), 403)
+        assert service.post("/items/", json=TOWEL, headers={"Origin": "https://localhost:8000"}).status_code == 200
+
+
+def test_a_trusted_proxy_says_whether_the_service_has_tls() -> None:
+    with client_of() as client:
+        service = TestClient(ProxyHeadersMiddleware(client.app, "testclient"), base_url=OURS)  # type: ignore[arg-type]  # httpx
+        forwarded = {"X-Forwarded-Proto": "https"}
+        expect_problem(service.post("/items/", json=TOWEL, headers=forwarded | {"Origin": OURS}), 403)
+        own = forwarded | {"Origin": "https://localhost:8000"}
+        assert service.post("/items/", json=TOWEL, headers=own).status_code == 200
+        expect_problem(client.post("/items/", json=TOWEL, headers=own), 403)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])

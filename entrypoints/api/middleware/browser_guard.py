@@ -59,16 +59,18 @@ class BrowserGuardMiddleware:
                 site = value
         if host and not self._serves_host(host) and not get_route_path(scope).startswith("/health/"):
             return 421, WRONG_HOST
-        if scope["method"] not in _SAFE_METHODS and self._is_cross_origin(host, origin, site):
-            return 403, CROSS_ORIGIN
+        if scope["method"] not in _SAFE_METHODS:
+            own = b"%b://%b" % (scope["scheme"].encode(), host or b"")
+            if self._is_cross_origin(own, origin, site):
+                return 403, CROSS_ORIGIN
         return None
 
-    def _is_cross_origin(self, host: bytes | None, origin: bytes | None, site: bytes | None) -> bool:
+    def _is_cross_origin(self, own: bytes, origin: bytes | None, site: bytes | None) -> bool:
         if b"*" in self._origins or origin in self._origins:
             return False
         if site is not None:
             return site not in (b"same-origin", b"none")  # none: typed by the user, or a bookmark
-        return origin is not None and origin.partition(b"://")[2].lower() != (host or b"").lower()
+        return origin is not None and origin.lower() != own.lower()
 
     def _is_served(self, host: bytes) -> bool:
         parts = _HOST.fullmatch(host.decode("latin-1").lower())
