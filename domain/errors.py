@@ -4,7 +4,8 @@
   * NotFound
     - UserNotFound
     - ItemNotFound
-  * EmailTaken
+  * AlreadyTaken
+    - EmailTaken
   * InvalidValue
   * StaleVersion
 
@@ -23,7 +24,7 @@ class BelongingsError(Exception):
 
 
 class NotFound(BelongingsError):
-    """A user or an item does not exist."""
+    """Nothing has this id."""
 
 
 class UserNotFound(NotFound):
@@ -38,7 +39,11 @@ class ItemNotFound(NotFound):
     message = "Item not found"
 
 
-class EmailTaken(BelongingsError):
+class AlreadyTaken(BelongingsError):
+    """Another row has a value that must be unique."""
+
+
+class EmailTaken(AlreadyTaken):
     """Another user has this email address. ``domain.users.canonical_email`` defines which addresses are equal."""
 
     message = "Email already registered"
@@ -57,6 +62,6 @@ class InvalidValue(BelongingsError):
 
 
 class StaleVersion(BelongingsError):
-    """A user or an item was changed or deleted since it was read. Nothing was written."""
+    """An entity was changed or deleted since it was read. Nothing was written."""
 
     message = "The resource has changed since you read it"

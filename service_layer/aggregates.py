@@ -7,7 +7,7 @@ from functools import cached_property
 from types import NoneType
 from typing import Any, Generic, Protocol, TypeVar, cast, get_args, get_type_hints
 
-from domain.errors import BelongingsError, NotFound
+from domain.errors import AlreadyTaken, NotFound
 from domain.text import fold_text
 
 
@@ -115,7 +115,7 @@ class Aggregate(Generic[Entity, View]):
     entity: type[Entity]
     view: type[View]
     not_found: type[NotFound]
-    unique: Mapping[str, type[BelongingsError]] = field(default_factory=dict)
+    unique: Mapping[str, type[AlreadyTaken]] = field(default_factory=dict)
     references: Mapping[str, "AnyAggregate"] = field(default_factory=dict)
     filters: Mapping[str, Condition] = field(default_factory=dict)
     sorts: tuple[str, ...] = ()

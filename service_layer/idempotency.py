@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from domain.errors import EmailTaken, NotFound
+from domain.errors import AlreadyTaken, NotFound
 from service_layer.errors import BatchRejected, IdempotencyKeyInUse, IdempotencyKeyReused
 from service_layer.ports import IdempotencyRecord, UnitOfWork
 
@@ -63,7 +63,7 @@ def run_once(uow: UnitOfWork, request: IdempotentRequest | None, action: Callabl
                     uow.idempotency_records.add(request.record(result), now=request.now)
                 uow.commit()
                 return result
-    except (EmailTaken, NotFound, BatchRejected, IdempotencyKeyInUse):
+    except (AlreadyTaken, NotFound, BatchRejected, IdempotencyKeyInUse):
         # a concurrent request with the same key may have committed first and caused this error
         with uow:
             stored = uow.idempotency_records.get(request.key, now=request.now) if request else None

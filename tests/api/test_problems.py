@@ -8,7 +8,9 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
+from domain.errors import AlreadyTaken, EmailTaken, ItemNotFound
 from entrypoints.api.app import create_app
+from entrypoints.api.http.problems import status_of
 from entrypoints.container import Container, build_container
 from entrypoints.settings import Settings
 from tests.api.problems import expect_problem
@@ -28,6 +30,12 @@ REQUESTS: list[tuple[str, str, Any]] = [
     ("POST", "/items/", {"title": "Towel"}),
 ]
 """One request for each kind of operation that needs the database."""
+
+
+def test_the_status_and_type_of_an_error_follow_from_its_class() -> None:
+    assert status_of(AlreadyTaken) == (409, "already-taken")
+    assert status_of(ItemNotFound) == (404, "item-not-found")
+    assert status_of(EmailTaken) == (400, "email-taken")
 
 
 @in_memory

@@ -1,6 +1,7 @@
 """Every error as a problem (RFC 9457, ``application/problem+json``), and which HTTP status it has."""
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -8,13 +9,13 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import BaseModel, Field
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from typing_extensions import TypeAliasType
 
-from domain.errors import BelongingsError, EmailTaken, InvalidValue, ItemNotFound, StaleVersion, UserNotFound
+from domain.errors import AlreadyTaken, BelongingsError, EmailTaken, InvalidValue, NotFound, StaleVersion
 from entrypoints.logging import request_id
 from service_layer.errors import (
     BatchRejected,
@@ -34,16 +35,16 @@ RETRY_AFTER = "1"
 PREFIX = "urn:problem-type:belongings:"
 
 RETRYABLE = (409, 429, 503)
-"""Statuses that have ``Retry-After``."""
+"""Statuses that have ``Retry-After``, except for ``AlreadyTaken``."""
 
 _INVALID = "The request is not valid"
 _NOT_JSON = {"loc": ["body"], "msg": "Send JSON, with Content-Type: application/json", "type": "json_type"}
 
 logger = logging.getLogger("belongings")
 
-_DOMAIN: dict[type[BelongingsError], tuple[int, str]] = {
-    UserNotFound: (404, "user-not-found"),
-    ItemNotFound: (404, "item-not-found"),
+_STATUSES: dict[type[BelongingsError], tuple[int, str]] = {
+    NotFound: (404, ""),
+    AlreadyTaken: (409, ""),
     EmailTaken: (400, "email-taken"),
     InvalidValue: (422, "invalid-request"),
     StaleVersion: (412, "changed-meanwhile"),
@@ -54,16 +55,27 @@ _DOMAIN: dict[type[BelongingsError], tuple[int, str]] = {
     StorageFull: (507, "storage-full"),
     SchemaMismatch: (503, "schema-mismatch"),
 }
+"""By error or base class of errors: the status, and the name of the problem type, by default the error's own name."""
 
 
-TYPES = {"about:blank", *(f"{PREFIX}{name}" for _, name in _DOMAIN.values())}
-"""All values of ``type``. ``about:blank`` means that the status is the whole meaning (RFC 9457 §4.2.1)."""
+def _errors() -> dict[tuple[int, str], type[BelongingsError]]:
+    """The error of each status and problem type. Aggregates may have added some since this module was imported."""
+    named = [error for error, (_, name) in _STATUSES.items() if name]
+    errors = [*NotFound.__subclasses__(), *AlreadyTaken.__subclasses__(), *named]
+    return {status_of(error): error for error in errors}
 
 
-KnownProblemType = TypeAliasType(
-    "KnownProblemType",
-    Annotated[str, WithJsonSchema({"type": "string", "enum": sorted(TYPES), "description": "Types of this version."})],
-)
+def problem_types() -> set[str]:
+    """All values of ``type``. ``about:blank`` means that the status is the whole meaning (RFC 9457 §4.2.1)."""
+    return {"about:blank", *(f"{PREFIX}{name}" for _, name in _errors())}
+
+
+class _KnownTypes:
+    def __get_pydantic_json_schema__(self, *_: object) -> dict[str, Any]:
+        return {"type": "string", "enum": sorted(problem_types()), "description": "Types of this version."}
+
+
+KnownProblemType = TypeAliasType("KnownProblemType", Annotated[str, _KnownTypes()])
 
 ProblemType = TypeAliasType(
     "ProblemType",
@@ -77,12 +89,13 @@ ProblemType = TypeAliasType(
 
 def status_of(error: type[BelongingsError]) -> tuple[int, str]:
     """The status of an error, and the name of its problem type."""
-    return next(_DOMAIN[kind] for kind in error.__mro__ if kind in _DOMAIN)
+    status, name = next(_STATUSES[kind] for kind in error.__mro__ if kind in _STATUSES)
+    return status, name or re.sub("(?<!^)(?=[A-Z])", "-", error.__name__).lower()
 
 
 def problem_example(status: int, name: str) -> dict[str, Any]:
     """An example of a problem of this type, for OpenAPI."""
-    error = next((kind for kind, known in _DOMAIN.items() if known == (status, name)), None)
+    error = _errors().get((status, name))
     invalid = {"errors": [{"loc": ["body", "title"], "msg": "Field required", "type": "missing"}]}
     return {
         "type": f"{PREFIX}{name}" if error else name,
@@ -90,7 +103,7 @@ def problem_example(status: int, name: str) -> dict[str, Any]:
         "status": status,
         "detail": _INVALID if error is InvalidValue else error.message if error else _title(status),
         "request_id": "8b1a9953c4611296a827abf8",
-        **(invalid if status == _DOMAIN[InvalidValue][0] else {}),
+        **(invalid if status == _STATUSES[InvalidValue][0] else {}),
     }
 
 
@@ -162,7 +175,8 @@ async def _domain_error(request: Request, error: Exception) -> Response:
     if isinstance(error, IdempotencyKeyReused):
         part = {"loc": ["header", "Idempotency-Key"], "msg": str(error), "type": "idempotency_key"}
         return problem(status, str(error), type, errors=[part])
-    return problem(status, str(error), type, {"Retry-After": RETRY_AFTER} if status in RETRYABLE else None)
+    retryable = status in RETRYABLE and not isinstance(error, AlreadyTaken)
+    return problem(status, str(error), type, {"Retry-After": RETRY_AFTER} if retryable else None)
 
 
 def _invalid_part(error: BelongingsError, *index: int) -> dict[str, Any]:
