@@ -22,11 +22,13 @@ class OperationFailed(BelongingsError):
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """A summary of a database."""
+    """A summary of a database.
+
+    :param rows: the number of rows, by table.
+    """
 
     revision: str
-    users: int
-    items: int
+    rows: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)

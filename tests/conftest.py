@@ -7,9 +7,9 @@ from shutil import copyfile
 from typing import cast
 
 import pytest
-from sqlalchemy import text
 
 from adapters.sql.engine.engines import parse_url
+from adapters.sql.mapping.tables import metadata
 from adapters.sql.operations.migrations import migrate
 from entrypoints.container import Container, SqlContainer, build_container
 from entrypoints.settings import Settings
@@ -71,9 +71,8 @@ class Databases:
             copyfile(str(container.url().database), str(parse_url(copy).database))
             return container_for(copy)
         with container.engines().writer.begin() as connection:
-            connection.execute(text("DELETE FROM items"))
-            connection.execute(text("DELETE FROM users"))
-            connection.execute(text("DELETE FROM idempotency_keys"))
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(table.delete())
         return container
 
     def close(self) -> None:

@@ -35,13 +35,12 @@ def copy(
     source: Annotated[str, typer.Option("--from", metavar="URL", help="The database to read from; it is not changed.")],
     target: Annotated[str, typer.Option("--to", metavar="URL", help="The database to copy to; it must be empty.")],
 ) -> None:
-    """Copy all users and items into another, empty SQL database, all or nothing, and check the result."""
+    """Copy all data into another, empty SQL database, all or nothing, and check the result."""
     from entrypoints.container import build_operations
 
     with progress_bars() as show:
         copied = build_operations("--from", source).copy_to(build_operations("--to", target), show)
-    rows = " and ".join(f"{count} {name}" for name, count in copied.items())
-    out.print(f"Copied {rows}; counts and checksums agree")
+    out.print(f"Copied {_counts(copied)}; counts and checksums agree")
 
 
 def backup(
@@ -51,16 +50,15 @@ def backup(
     """Copy a SQLite database to a file while it is in use, and check the copy."""
     with progress_bars() as show:
         copied = _operations().back_up(file, show, overwrite=force)
-    counts = f"{copied.users} users and {copied.items} items at revision {copied.revision}"
-    out.print(f"Backed up {counts}; the copy is sound")
+    out.print(f"Backed up {_counts(copied.rows)} at revision {copied.revision}; the copy is sound")
 
 
 def restore(file: Annotated[Path, typer.Argument(help="A file written by backup.")]) -> None:
     """Replace the SQLite database with a backup; stop the service first."""
     with progress_bars() as show:
         restored, former = _operations().restore(file, show)
-    counts = f"{restored.users} users and {restored.items} items at revision {restored.revision}"
-    out.print(f"Restored {counts}" + (f"; the former database is now {former}" if former else ""))
+    restored_rows = f"{_counts(restored.rows)} at revision {restored.revision}"
+    out.print(f"Restored {restored_rows}" + (f"; the former database is now {former}" if former else ""))
 
 
 def check(
@@ -95,3 +93,7 @@ def _operations() -> "DatabaseOperations":
     from entrypoints.settings import load_settings
 
     return build_operations("DATABASE_URL", load_settings().database_url.get_secret_value())
+
+
+def _counts(rows: dict[str, int]) -> str:
+    return " and ".join(f"{count} {table}" for table, count in rows.items())

@@ -116,7 +116,7 @@ def test_a_backup_shows_one_moment_while_others_write(folder: Path) -> None:
 
     with closing(connect(folder / "belongings.db")) as writer:
         writer.execute("PRAGMA journal_mode = WAL")
-        assert back_up(folder / "belongings.db", folder / "copy.db", write, overwrite=False).items == ITEMS
+        assert back_up(folder / "belongings.db", folder / "copy.db", write, overwrite=False).rows["items"] == ITEMS
     assert (count("copy.db"), count("belongings.db")) == (ITEMS, ITEMS + 3)
     copied = [done for step, done, _ in steps if step == "copying"]
     assert len(copied) >= 2
@@ -198,7 +198,7 @@ def spoil(name: str) -> Callable[[Path], object]:
         ("overwritten", "malformed|damaged"),
         ("foreign", "it is not a database of this service"),
         ("newer", "it is at revision 9999, which is newer than this service"),
-        ("incoherent", "it is damaged: items belong to users that are not there"),
+        ("incoherent", "it is damaged: rows refer to others that are not there"),
         ("missing", "there is no such file"),
     ],
 )

@@ -225,9 +225,7 @@ class TestSqlite:
         path = Path(str(parse_url(url).database))
         on(url, lambda connection: connection.execute(text("DELETE FROM users WHERE id = 3")))
         refused = belongings("backup", "copy.db")
-        assert refused.stderr.endswith(
-            "items belong to users that are not there; to see which, run: belongings check\n"
-        )
+        assert refused.stderr.endswith("rows refer to others that are not there; to see which, run: belongings check\n")
         assert check("--repair")[0] == 0
         assert belongings("backup", "copy.db").exit_code == 0
         on("sqlite:///copy.db", lambda connection: connection.execute(text("DELETE FROM users WHERE id = 2")))

@@ -1,11 +1,17 @@
 """The schema revisions that this code knows, and the one that a database has."""
 
+from pathlib import Path
+
 from sqlalchemy import Engine, String, column, inspect, select, table
 
 from service_layer.errors import SchemaMismatch, SchemaNewer
 
-REVISIONS = ("0001", "0002", "0003", "0004")
-"""All migrations, oldest first. Repeated here so that startup need not import Alembic; a test compares them."""
+_PACKAGE = Path(__file__).parents[1]
+MIGRATIONS = _PACKAGE / "history" if (_PACKAGE / "history").is_dir() else _PACKAGE.parents[1] / "alembic"
+"""Alembic's folder: in the package if it is installed, at the top of a checkout."""
+
+REVISIONS = tuple(sorted(path.name.partition("_")[0] for path in MIGRATIONS.glob("versions/[0-9]*.py")))
+"""All migrations, oldest first; from the names of their files, as startup need not import Alembic."""
 
 _version = table("alembic_version", column("version_num", String))
 

@@ -8,9 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkstemp
 
+from sqlalchemy import ColumnElement, Table, func, select
+
 from adapters.sql.engine.errors import first_line
 from adapters.sql.engine.process_lock import ProcessLock
+from adapters.sql.mapping.removals import is_marked, user_columns
 from adapters.sql.mapping.schema import REVISIONS
+from adapters.sql.mapping.tables import data_tables, removed_users
 from service_layer.errors import StorageUnavailable
 from service_layer.operations import Contents, OperationFailed, Progress
 
@@ -27,7 +31,7 @@ def back_up(
 
     The file is complete by itself. It gets its name only after it was checked and synced to disk.
 
-    :param allow_orphans: do not check that the owners of items exist.
+    :param allow_orphans: do not check that rows exist that others refer to.
     :raises OperationFailed: it was not copied, or would be over a file that is there already.
     """
     with _wrap_errors(), _snapshot(database) as source:
@@ -91,7 +95,7 @@ def _checked_copy(
 ) -> Iterator[tuple[Path, Contents]]:
     """A temporary copy of the source, checked, synced, readable for this user only, and deleted after the block.
 
-    :param command: for the message about items whose owners do not exist; None skips that check.
+    :param command: for the message about rows that refer to others that do not exist; None skips that check.
     """
     expected = _contents(source)
     handle, name = mkstemp(prefix=".belongings-", suffix=".part", dir=folder)
@@ -114,17 +118,22 @@ def _checked_copy(
 
 
 def _contents(connection: sqlite3.Connection) -> Contents:
+    def count(table: Table, *where: ColumnElement[bool]) -> int:
+        return int(connection.execute(str(select(func.count()).select_from(table).where(*where))).fetchone()[0])
+
     try:
         (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        (users,) = connection.execute("SELECT count(*) FROM users").fetchone()
-        (items,) = connection.execute("SELECT count(*) FROM items").fetchone()
-        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'removed_users'").fetchone():
-            users -= connection.execute("SELECT count(*) FROM removed_users").fetchone()[0]
-            theirs = "SELECT count(*) FROM items WHERE owner_id IN (SELECT user_id FROM removed_users)"
-            items -= connection.execute(theirs).fetchone()[0]
+        there = {
+            name for (name,) in connection.execute("SELECT name FROM sqlite_master")
+        }  # at an old revision, not all
+        tables = [table for table in data_tables() if table.name in there]
+        rows = {table.name: count(table) for table in tables}
+        for table in tables if removed_users.name in there else []:
+            for column in user_columns(table):
+                rows[table.name] -= count(table, is_marked(column))
     except (sqlite3.OperationalError, TypeError) as error:
         raise OperationFailed("it is not a database of this service") from error
-    return Contents(revision, users, items)
+    return Contents(revision, rows)
 
 
 def _check(copy: sqlite3.Connection, expected: Contents, command: str | None) -> None:
@@ -132,7 +141,7 @@ def _check(copy: sqlite3.Connection, expected: Contents, command: str | None) ->
     if found != "ok":
         raise OperationFailed(f"it is damaged: {found.splitlines()[-1]}")
     if command and copy.execute("PRAGMA foreign_key_check").fetchone():
-        raise OperationFailed(f"it is damaged: items belong to users that are not there; to see which, run: {command}")
+        raise OperationFailed(f"it is damaged: rows refer to others that are not there; to see which, run: {command}")
     if _contents(copy) != expected:
         raise OperationFailed("the copy does not hold what was read")
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, cast
 
 from alembic import command
@@ -14,7 +13,7 @@ from sqlalchemy import URL, Connection, NullPool, create_engine, event, text
 
 from adapters.sql.engine.errors import translate_errors
 from adapters.sql.engine.sqlite_files import create_private_files
-from adapters.sql.mapping.schema import REVISIONS, current_revision
+from adapters.sql.mapping.schema import MIGRATIONS, REVISIONS, current_revision
 from service_layer.errors import StorageUnavailable
 from service_layer.ports import Migration
 
@@ -26,10 +25,8 @@ _LOCK_ID = 0x62656C6F6E67  # "belong", for PostgreSQL, whose advisory locks are 
 
 def config(url: URL) -> Config:
     """Alembic's configuration for this database, as ``alembic/env.py`` expects it."""
-    package = Path(__file__).parents[1]  # installed, the history lies in here; in a checkout, at the top
-    scripts = package / "history" if (package / "history").is_dir() else package.parents[1] / "alembic"
     configuration = Config()
-    configuration.set_main_option("script_location", str(scripts).replace("%", "%%"))
+    configuration.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     configuration.attributes["url"] = url
     return configuration
 
