@@ -199,6 +199,8 @@ class ItemQuery(PageQuery):
 
 
 _REPEATED = {"msg": "Parameter should be there once", "type": "repeated"}
+_PARAMETERS_MAX = 100
+_TOO_MANY = {"loc": ("query",), "msg": f"Query should have at most {_PARAMETERS_MAX} parameters", "type": "too_long"}
 _NO_UTF_8 = {"loc": ("query",), "msg": "Query should be UTF-8", "type": "string_unicode"}
 
 
@@ -207,7 +209,7 @@ async def _strict_query(request: Request) -> None:
 
     It takes the last of a repeated parameter, and reads what is not UTF-8 as something else.
 
-    :raises RequestValidationError: a parameter is repeated, or something is not UTF-8.
+    :raises RequestValidationError: a parameter is repeated, there are more than 100, or something is not UTF-8.
     """
     if not request.scope["query_string"]:
         return
@@ -224,8 +226,10 @@ strict_query = Depends(_strict_query)
 def query_parameters(request: Request) -> list[tuple[str, str]]:
     """What the query of this request has, in its order.
 
-    :raises RequestValidationError: it is not UTF-8.
+    :raises RequestValidationError: it is not UTF-8, or has more than 100 parameters.
     """
+    if request.scope["query_string"].count(b"&") >= _PARAMETERS_MAX:
+        raise RequestValidationError([_TOO_MANY])
     try:
         return parse_qsl(request.scope["query_string"].decode(), keep_blank_values=True, errors="strict")
     except UnicodeDecodeError:

@@ -1,6 +1,7 @@
 """Assertions about problems (RFC 9457)."""
 
 from http import HTTPStatus
+from collections.abc import Sequence
 from typing import Any
 
 from httpx2 import Response
@@ -26,9 +27,9 @@ def expect_problem(response: Response, status: int, type: str = "about:blank") -
     return problem
 
 
-def expect_invalid(response: Response, *locations: list[str | int]) -> None:
+def expect_invalid(response: Response, *locations: Sequence[str | int]) -> None:
     """Check that this response is a 422 with an error at each of these locations and no others."""
     errors = expect_problem(response, 422, "invalid-request")["errors"]
-    assert [error["loc"] for error in errors] == list(locations)
+    assert [error["loc"] for error in errors] == [list(each) for each in locations]
     assert all(list(error) == ["loc", "msg", "type"] for error in errors)
     assert all(error["msg"] and error["type"] for error in errors)

@@ -34,6 +34,12 @@ def test_an_invalid_batch_is_refused(empty_client: TestClient, body: object) -> 
     expect_problem(empty_client.post("/items/batch", json=body), 422, "invalid-request")
 
 
+def test_there_are_at_most_100_errors(empty_client: TestClient) -> None:
+    expected = [["body", index, "title"] for index in range(100)]
+    expect_invalid(empty_client.post("/items/batch", json=[{}] * 1_000), *expected)
+    expect_invalid(empty_client.post("/items/batch", json=[{"title": " "}] * 1_000), *expected)
+
+
 def test_errors_have_the_index_of_their_item_and_nothing_is_created(empty_client: TestClient) -> None:
     batch = [{"title": "Towel"}, {"title": ""}, {"title": "Spoon", "price": -1}]
     expect_invalid(empty_client.post("/items/batch", json=batch), ["body", 1, "title"], ["body", 2, "price"])

@@ -176,3 +176,12 @@ def test_an_invalid_query_of_items_is_refused(empty_client: TestClient, query: s
 @pytest.mark.parametrize("query", ["email=rick", "email=", "is_active=1", "is_active=yes", "is_active=", "title=x"])
 def test_an_invalid_query_of_users_is_refused(empty_client: TestClient, query: str) -> None:
     expect_invalid(empty_client.get(f"/users/?{query}"), ["query", query.partition("=")[0]])
+
+
+def test_a_query_has_at_most_100_parameters(empty_client: TestClient) -> None:
+    names = [f"x{n}" for n in range(5_000)]
+    for path in ("/items/", "/users/", "/users/1/items/"):
+        expect_invalid(empty_client.get(f"{path}?{'&'.join(names[:100])}"), *(["query", name] for name in names[:100]))
+        expect_invalid(empty_client.get(f"{path}?{'&'.join(names[:101])}"), ["query"])
+        expect_invalid(empty_client.get(f"{path}?{'&'.join(names)}"), ["query"])
+        expect_invalid(empty_client.get(f"{path}?{'&a' * 200}"), ["query"])

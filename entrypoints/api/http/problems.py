@@ -30,6 +30,7 @@ from service_layer.errors import (
 _RFC_9110 = {413: "Content Too Large", 422: "Unprocessable Content"}
 """Reason phrases of RFC 9110 that Python has only from 3.13."""
 
+ERRORS_MAX = 100
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = "1"
 PREFIX = "urn:problem-type:belongings:"
@@ -159,8 +160,8 @@ def _title(status: int) -> str:
 
 
 def invalid(errors: list[dict[str, Any]]) -> Response:
-    """The 422 for a request with these errors."""
-    return problem(422, _INVALID, "invalid-request", errors=errors)
+    """The 422 for a request with these errors, of which it has the first ``ERRORS_MAX``."""
+    return problem(422, _INVALID, "invalid-request", errors=errors[:ERRORS_MAX])
 
 
 async def _domain_error(request: Request, error: Exception) -> Response:
