@@ -1,7 +1,7 @@
 """Assertions about problems (RFC 9457)."""
 
-from http import HTTPStatus
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 from httpx2 import Response

@@ -35,7 +35,7 @@ def test_an_invalid_batch_is_refused(empty_client: TestClient, body: object) -> 
 
 
 def test_there_are_at_most_100_errors(empty_client: TestClient) -> None:
-    expected = [["body", index, "title"] for index in range(100)]
+    expected: list[list[str | int]] = [["body", index, "title"] for index in range(100)]
     expect_invalid(empty_client.post("/items/batch", json=[{}] * 1_000), *expected)
     expect_invalid(empty_client.post("/items/batch", json=[{"title": " "}] * 1_000), *expected)
 
