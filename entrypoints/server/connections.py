@@ -9,10 +9,11 @@ from time import sleep
 from typing import Any, cast
 
 from httptools import parse_url
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from entrypoints.api.http.problems import problem
-from entrypoints.api.middleware.request_context import UNKNOWN, common_headers, new_request_id
+from entrypoints.api.middleware.request_context import UNKNOWN, RequestContextMiddleware, common_headers, new_request_id
 from entrypoints.api.middleware.request_limits import TOO_SLOW
 from entrypoints.logging import Access, AccessLog
 from entrypoints.server.draining import DrainingConnection
@@ -252,7 +253,7 @@ class Connection(DrainingConnection):
         """Send an error and close the connection.
 
         Nothing is sent if the request already has a response. If an earlier request still waits for its response, the
-        connection is closed after that one, without an error.
+        connection is closed after that one; if the head of the refused request is complete, after its own response.
         """
         cycle = self._cycle
         if self.transport.is_closing():
@@ -260,10 +261,20 @@ class Connection(DrainingConnection):
         if cycle is not None and not cycle.response_complete and (self.pipeline or not cycle.more_body):
             cycle.keep_alive = False
             self._refused = True
+            if cycle.more_body:
+                self.pipeline[0] = cycle, self._refusal(status, detail)
             return
         if not (cycle is not None and self._in_body and cycle.response_started):
             self._send_problem(status, detail)
         self._close()
+
+    def _refusal(self, status: int, detail: str) -> Any:
+        """An application that refuses a request when it is its turn."""
+
+        async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+            await problem(status, detail)(scope, receive, send)
+
+        return RequestContextMiddleware(refuse, *[self._log] if self._log else [])
 
     def _send_problem(self, status: int, detail: str) -> None:
         id = new_request_id()

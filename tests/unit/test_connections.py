@@ -278,6 +278,26 @@ def test_nothing_is_sent_to_a_pipelining_client_that_has_disconnected() -> None:
     asyncio.run(act())
 
 
+@pytest.mark.parametrize("before", [GET, GET + GET])
+def test_a_broken_body_behind_other_requests_is_refused_in_its_turn(before: bytes) -> None:
+    started: list[str] = []
+
+    async def app(scope: Any, _receive: Any, send: Any) -> None:
+        started.append(scope["method"])
+        await _answer_and_stay(scope, _receive, send)
+
+    chunked = b"POST / HTTP/1.1\r\nHost: x\r\nX-Request-ID: ours\r\nTransfer-Encoding: chunked\r\n\r\n"
+    said = asyncio.run(say(app, before + chunked + b"2\r\n{}\r\nxyz\r\n"))
+    *answers, refusal = said.split(b"HTTP/1.1 ")[1:]
+    assert [each[:4] for each in answers] == [b"204 "] * before.count(b"GET")
+    assert started == ["GET"] * before.count(b"GET")
+    head, _, body = refusal.partition(b"\r\n\r\n")
+    assert head.startswith(b"400 Bad Request\r\n")
+    assert b"\r\nconnection: close" in head
+    assert b"\r\nx-request-id: ours" in head
+    assert json.loads(body)["detail"] == "This is no HTTP request"
+
+
 async def aborted(connection: Any) -> None:
     """Wait until this connection is aborted."""
     async with asyncio.timeout(10):
