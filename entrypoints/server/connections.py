@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from http import HTTPStatus
 from time import sleep
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from httptools import parse_url
 from starlette.types import Receive, Scope, Send
@@ -29,6 +29,8 @@ _TOO_MANY_FIELDS = f"There are more than {FIELD_LIMIT} header fields"
 _TOO_LARGE = f"The header is larger than {HEAD_LIMIT // 1024} KiB"
 _NO_HTTP = "This is no HTTP request"
 _ONE_HOST = "There should be one Host header"
+_WRONG_VERSION = "The version of HTTP should be 1.1 or 1.0"
+_WRONG_CODING = "The only transfer coding should be chunked"
 _HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 """The characters of a host and port (RFC 9112 §3.2, RFC 3986 §3.2.2), without those of user names and paths."""
 
@@ -131,22 +133,25 @@ class Connection(DrainingConnection):
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._in_body:  # ignore trailers (RFC 9110 §6.5.1)
             if len(self.headers) == FIELD_LIMIT:
-                self._parse_error = 431, _TOO_MANY_FIELDS
-                raise ValueError(_TOO_MANY_FIELDS)
+                self._stop_parsing(431, _TOO_MANY_FIELDS)
             super().on_header(name, value.rstrip(b" \t"))  # which the parser does not strip (RFC 9110 §5.5)
 
     def on_headers_complete(self) -> None:
-        if self._head_size > HEAD_LIMIT:
-            self._parse_error = 431, _TOO_LARGE  # the head came in one piece, which data_received has not checked yet
-            raise ValueError(_TOO_LARGE)
+        if self._head_size > HEAD_LIMIT:  # the head came in one piece, which data_received has not checked yet
+            self._stop_parsing(431, _TOO_LARGE)
         if self.parser.restarts:
             return
         self._cancel_read_timer()
+        version = self.parser.get_http_version()
+        if version not in ("1.1", "1.0"):
+            self._stop_parsing(505, _WRONG_VERSION)
         hosts = [value for name, value in self.headers if name == b"host"]
         is_valid = len(hosts) == 1 and _HOST.fullmatch(hosts[0])
-        if not is_valid and (hosts or self.parser.get_http_version() != "1.0"):
-            self._parse_error = 400, _ONE_HOST
-            raise ValueError(_ONE_HOST)
+        if not is_valid and (hosts or version != "1.0"):
+            self._stop_parsing(400, _ONE_HOST)
+        coding = b",".join([value for name, value in self.headers if name == b"transfer-encoding"]).lower()
+        if coding not in (b"", b"chunked"):  # without chunked at the end, there is no telling where the body ends
+            self._stop_parsing(501 if coding.endswith(b"chunked") else 400, _WRONG_CODING)
         self._in_body = True
         self._unread = 0
         self._head_bytes = 0
@@ -155,7 +160,7 @@ class Connection(DrainingConnection):
                 self.headers[:] = [each for each in self.headers if each[0] != b"host"] + [(b"host", authority[1])]
             self.url = _with_path(self.url)
         if len(self.pipeline) >= PIPELINE_LIMIT:
-            raise ValueError("too many pipelined requests")
+            self._stop_parsing(400, _NO_HTTP)
         super().on_headers_complete()
         self._unanswered.append(self.cycle)
 
@@ -224,6 +229,11 @@ class Connection(DrainingConnection):
         if self._write_timer:
             self._write_timer.cancel()
             self._write_timer = None
+
+    def _stop_parsing(self, status: int, detail: str) -> NoReturn:
+        """Make the parser raise; uvicorn then calls ``send_400_response``."""
+        self._parse_error = status, detail
+        raise ValueError(detail)
 
     def send_400_response(self, msg: str) -> None:
         """Called by uvicorn after an error of the parser."""

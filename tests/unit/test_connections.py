@@ -82,6 +82,30 @@ def test_a_client_of_http_1_0_need_not_name_the_host_and_any_other_may_leave_it_
     assert said.startswith(b"HTTP/1.1 204 ")
 
 
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET /\r\n\r\n", b"505 "),
+        (b"GET / HTTP/0.9\r\nHost: x\r\n\r\n", b"505 "),
+        (b"GET / HTTP/2.0\r\nHost: x\r\n\r\n", b"505 "),
+        (b"POST / HTTP/2.0\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 0\r\n\r\n", b"505 "),
+        (b"GET / HTTP/1.9\r\nHost: x\r\n\r\n", b"400 "),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", b"501 "),
+        (
+            b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            b"501 ",
+        ),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", b"400 "),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", b"400 "),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n0\r\n\r\n", b"204 "),
+    ],
+)
+def test_unsupported_versions_and_transfer_codings_are_refused(head: bytes, status: bytes) -> None:
+    said, headers = asyncio.run(talk(head))
+    assert said.startswith(b"HTTP/1.1 " + status)
+    assert (headers == []) == (status != b"204 ")
+
+
 def test_what_comes_behind_a_body_is_no_header() -> None:
     head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     _, (headers,) = asyncio.run(talk(head + b"2\r\n{}\r\n0\r\nX-Forwarded-For: 1.2.3.4\r\nHost: y\r\n\r\n"))
