@@ -106,7 +106,7 @@ class Aggregate(Generic[Entity, View]):
     :param not_found: the error for an id that does not exist.
     :param unique: by column: the error for a value that another row has.
     :param references: by column: the aggregate whose id it holds. Rows are deleted with the row they refer to.
-    :param filters: by name of the query parameter. ``Equal`` needs an index of the column and the id.
+    :param filters: by name of the query parameter, costly ones last. ``Equal`` needs an index of the column and the id.
     :param sorts: the columns that lists can be sorted by, besides the id. Each needs an index of the column and the id.
     :param long_texts: the maximum lengths of columns with texts so long that pages are limited by their characters.
     """

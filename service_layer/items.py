@@ -7,10 +7,11 @@ from typing import TypedDict
 
 from domain.errors import BelongingsError, InvalidValue, ItemNotFound, StaleVersion, UserNotFound
 from domain.items import Item
+from service_layer.aggregates import NO_FILTER, Filter
 from service_layer.errors import BatchRejected
 from service_layer.idempotency import IdempotentRequest, run_once
 from service_layer.ports import UnitOfWork
-from service_layer.read_models import ALL_ITEMS, ItemFilter, ItemView, Page, PageParams, item_view
+from service_layer.read_models import ITEMS, ItemView, Page, PageParams, item_view
 from service_layer.retrying import retry_on_deadlock
 
 
@@ -96,21 +97,19 @@ def read_item(uow: UnitOfWork, item_id: int) -> ItemView:
 
     :raises ItemNotFound: no item has this id.
     """
-    item = uow.views.item(item_id)
+    item = uow.views.read(ITEMS, item_id)
     if item is None:
         raise ItemNotFound
     return item
 
 
-def list_items(
-    uow: UnitOfWork, page: PageParams, filter: ItemFilter = ALL_ITEMS, *, count: bool = False
-) -> Page[ItemView]:
+def list_items(uow: UnitOfWork, page: PageParams, filter: Filter = NO_FILTER, *, count: bool = False) -> Page[ItemView]:
     """List items, filtered and sorted.
 
     :param count: whether to count all matching items, right after the page was read.
     """
-    items = uow.views.items(page, filter)
-    return replace(items, total=uow.views.count_items(filter)) if count else items
+    items = uow.views.list(ITEMS, page, filter)
+    return replace(items, total=uow.views.count(ITEMS, filter)) if count else items
 
 
 def list_user_items(uow: UnitOfWork, user_id: int, page: PageParams, *, count: bool = False) -> Page[ItemView]:
@@ -121,7 +120,7 @@ def list_user_items(uow: UnitOfWork, user_id: int, page: PageParams, *, count: b
     items = uow.views.user_items(user_id, page)
     if items is None:
         raise UserNotFound
-    return replace(items, total=uow.views.count_items(ItemFilter(owner=user_id))) if count else items
+    return replace(items, total=uow.views.count(ITEMS, {"owner_id": user_id})) if count else items
 
 
 @retry_on_deadlock

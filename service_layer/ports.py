@@ -12,17 +12,8 @@ from typing import Any, NamedTuple, Protocol, Self
 
 from domain.items import Item
 from domain.users import User
-from service_layer.aggregates import Aggregate, Entity
-from service_layer.read_models import (
-    ALL_ITEMS,
-    ALL_USERS,
-    ItemFilter,
-    ItemView,
-    Page,
-    PageParams,
-    UserFilter,
-    UserView,
-)
+from service_layer.aggregates import NO_FILTER, Aggregate, AnyAggregate, Entity, Filter, View
+from service_layer.read_models import ItemView, Page, PageParams
 
 
 class Repository(Protocol[Entity]):
@@ -96,23 +87,14 @@ class Views(Protocol):
     the database.
     """
 
-    def user(self, user_id: int) -> UserView | None:
-        """Return one user with their first items, or None."""
+    def read(self, aggregate: Aggregate[Entity, View], id: int) -> View | None:
+        """Return one row, or None. A user has their first items."""
 
-    def users(self, page: PageParams, filter: UserFilter = ALL_USERS) -> Page[UserView]:
-        """Return a page of users, each with their first items."""
+    def list(self, aggregate: Aggregate[Entity, View], page: PageParams, filter: Filter = NO_FILTER) -> Page[View]:
+        """Return a page of rows."""
 
-    def count_users(self, filter: UserFilter = ALL_USERS) -> int:
-        """Return the number of matching users."""
-
-    def item(self, item_id: int) -> ItemView | None:
-        """Return one item, or None."""
-
-    def items(self, page: PageParams, filter: ItemFilter = ALL_ITEMS) -> Page[ItemView]:
-        """Return a page of items."""
-
-    def count_items(self, filter: ItemFilter = ALL_ITEMS) -> int:
-        """Return the number of matching items."""
+    def count(self, aggregate: AnyAggregate, filter: Filter = NO_FILTER) -> int:
+        """Return the number of matching rows."""
 
     def user_items(self, user_id: int, page: PageParams) -> Page[ItemView] | None:
         """Return a page of one user's items, or None if the user does not exist."""

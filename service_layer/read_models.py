@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
-from enum import Enum
-from typing import Generic, Literal, TypedDict, TypeVar, cast
+from typing import Any, Generic, TypedDict, TypeVar
 
 from domain.errors import EmailTaken, ItemNotFound, UserNotFound
 from domain.items import DESCRIPTION_MAX_LENGTH, Item
 from domain.users import User, canonical_email
-from service_layer.aggregates import Aggregate, AtLeast, AtMost, Equal, Words
+from service_layer.aggregates import Aggregate, AnyAggregate, AtLeast, AtMost, Equal, View, Words
 
 EMBEDDED_ITEMS = 100
 """The most items that are part of a user; the oldest ones come first."""
@@ -58,83 +56,42 @@ ITEMS = Aggregate(
     filters={
         "owner_id": Equal("owner_id"),
         "title": Equal("title"),
-        "q": Words("search_text"),
         "min_price": AtLeast("price"),
         "max_price": AtMost("price"),
+        "q": Words("search_text"),
     },
     sorts=("title", "price"),
     long_texts={"description": DESCRIPTION_MAX_LENGTH},
 )
-
-Sort = Literal["id", "-id", "title", "-title", "price", "-price"]
-"""The order of a list of items, descending with a minus. Titles are ordered by code points. Items without a price
-come last in both directions. Equal values are ordered by id, in the same direction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageParams:
     """Which part of a list to return.
 
+    :param sort: ``id`` or one of the ``sorts`` of the aggregate, descending with a minus. Text is ordered by code
+        points. Rows without a value come last in both directions. Equal values are sorted by id, in the same direction.
     :param limit: the most rows to return, 1 … 100.
     :param skip: the number of rows to skip; as slow as reading them.
     :param after: return rows after the one with this id, which may not exist; as fast as the first page. 0 is before
         the first row.
-    :param after_value: the title or price of that row, if the list is sorted by it.
-    :param characters: the most characters of descriptions in a page; the page ends before the row that would exceed
-        it, but always has its first row.
+    :param after_value: what that row has in the column by which the list is sorted.
+    :param characters: the most characters of long texts in a page; the page ends before the row that would exceed it,
+        but always has its first row.
     :raises ValueError: a number is out of range.
     """
 
+    sort: str = "id"
     limit: int = PAGE_MAX
     skip: int = 0
     after: int = 0
-    after_value: str | Decimal | None = None
+    after_value: Any = None
     characters: int = PAGE_CHARACTERS
 
     def __post_init__(self) -> None:
         if not (1 <= self.limit <= PAGE_MAX and 0 <= self.skip <= ID_MAX and 0 <= self.after <= ID_MAX):
             raise ValueError("page parameters are out of range")
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserFilter:
-    """Conditions that users must meet; None means no condition.
-
-    :param email: the address, compared by ``domain.users.canonical_email``.
-    """
-
-    email: str | None = None
-    is_active: bool | None = None
-
-
-class Owner(Enum):
-    """Values of ``ItemFilter.owner`` other than the id of a user."""
-
-    ANY = "any"
-    NONE = "none"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemFilter:
-    """Conditions that items must meet, and their order; None means no condition.
-
-    :param owner: an id of a user that may not exist, or one of ``Owner``.
-    :param title: the exact title.
-    :param words: each must occur in the title or the description, also inside longer words; compared by
-        ``domain.text.fold_text``.
-    :param min_price: the minimum price, which excludes items without a price; ``max_price`` likewise.
-    """
-
-    owner: int | Owner = Owner.ANY
-    title: str | None = None
-    words: tuple[str, ...] = ()
-    min_price: Decimal | None = None
-    max_price: Decimal | None = None
-    sort: Sort = "id"
-
-
-ALL_USERS = UserFilter()
-ALL_ITEMS = ItemFilter()
 
 Row = TypeVar("Row")
 
@@ -163,29 +120,23 @@ class Page(Generic[Row]):
         return replace(self, rows=self.rows[:count], more=True) if count < len(self.rows) else self
 
 
-View = TypeVar("View", ItemView, UserView)
-
-
-def bounded(page: Page[View], characters: int) -> Page[View]:
+def bounded(aggregate: AnyAggregate, page: Page[View], characters: int) -> Page[View]:
     """Shorten a page to the rows that ``PageParams.characters`` allows."""
+    texts = (ITEMS if aggregate is USERS else aggregate).long_texts
     size = 0
     for count, row in enumerate(page.rows):
-        size += sum([len(item["description"] or "") for item in _items_of(row)])
+        size += sum([len(each[text] or "") for each in row.get("items", [row]) for text in texts])
         if size > characters and count:
             return page.first(count)
     return page
 
 
-def _items_of(view: UserView | ItemView) -> Sequence[ItemView]:
-    return cast(Sequence[ItemView], view.get("items", [view]))
-
-
-def items_page(rows: Sequence[ItemView], page: PageParams) -> Page[ItemView]:
+def page_of(aggregate: Aggregate[Any, View], rows: Sequence[View], page: PageParams) -> Page[View]:
     """Make a page from up to ``limit + 1`` rows, bounded in size."""
     found = Page.cut(rows, page.limit)
-    if len(rows) * DESCRIPTION_MAX_LENGTH <= page.characters:  # always true by default; counting is slow
+    if len(rows) * sum(aggregate.long_texts.values()) <= page.characters:  # true for items by default; counting is slow
         return found
-    return bounded(found, page.characters)
+    return bounded(aggregate, found, page.characters)
 
 
 def user_view(user: User, items: list[ItemView] | None = None) -> UserView:

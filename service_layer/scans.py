@@ -1,18 +1,12 @@
 """Which lists are scans: queries that may read many rows, perhaps all, to find those of one page."""
 
-from dataclasses import fields
 from threading import local
 
-from service_layer.read_models import ALL_ITEMS, ItemFilter, PageParams
+from service_layer.aggregates import NO_FILTER, AnyAggregate, Equal, Filter, Words
+from service_layer.read_models import PageParams
 
 SKIP_MAX = 1_000
 """The largest ``skip`` that does not make a list a scan."""
-
-_INDEXED = {"id": {"owner", "title"}, "title": {"title"}, "price": {"price"}}
-"""By sort column: the filters whose rows are adjacent in an index, in the order of that sort.
-Lists with any other filter are scans."""
-
-_FILTERS = tuple(field.name for field in fields(ItemFilter) if field.name != "sort")
 
 
 class ScanRequired(Exception):
@@ -40,20 +34,22 @@ def require_scan_thread() -> None:
         raise ScanRequired
 
 
-def is_scan(page: PageParams, filter: ItemFilter | None = None) -> bool:
+def is_scan(aggregate: AnyAggregate, page: PageParams, filter: Filter = NO_FILTER) -> bool:
     """Whether the cost of a page may grow with the number of rows. A count is always a scan.
 
-    A page is not a scan if its rows are adjacent in one index and the index leads to the first of them. Lists of
-    users have such an index for every filter.
-
-    :param filter: the filter of a list of items.
+    A page is not a scan if its rows are adjacent in one index and the index leads to the first of them.
     """
-    return page.skip > SKIP_MAX or (filter is not None and filter != ALL_ITEMS and not _is_indexed(page, filter))
+    return page.skip > SKIP_MAX or (bool(filter) and not _is_indexed(aggregate, page, filter))
 
 
-def _is_indexed(page: PageParams, filter: ItemFilter) -> bool:
-    changed = [name for name in _FILTERS if getattr(filter, name) != getattr(ALL_ITEMS, name)]
-    filters = {"price" if name in ("min_price", "max_price") else name for name in changed}
-    if "price" in filters and page.after:  # SQLite reads all rows in the price range that come before the page
+def _is_indexed(aggregate: AnyAggregate, page: PageParams, filter: Filter) -> bool:
+    conditions = [aggregate.filters[name] for name in filter]
+    equal = {condition.column for condition in conditions if isinstance(condition, Equal)}
+    if equal & aggregate.unique.keys():  # one row
+        return True
+    columns = {condition.column for condition in conditions}
+    if len(columns) > 1 or any(isinstance(condition, Words) for condition in conditions):
         return False
-    return len(filters) <= 1 and filters <= _INDEXED[filter.sort.removeprefix("-")]
+    if page.sort.removeprefix("-") in columns:
+        return bool(equal) or not page.after  # SQLite reads all rows in the range that come before the page
+    return page.sort.removeprefix("-") == "id" and len(equal) == len(conditions)

@@ -7,15 +7,14 @@ from typing import TypedDict
 from domain.errors import StaleVersion, UserNotFound
 from domain.passwords import PASSWORD_MIN_LENGTH, check_password
 from domain.users import User
-from service_layer.aggregates import require_id
+from service_layer.aggregates import NO_FILTER, Filter, require_id
 from service_layer.idempotency import IdempotentRequest, run_once
 from service_layer.ports import PasswordHasher, UnitOfWork
 from service_layer.read_models import (
-    ALL_USERS,
     EMBEDDED_ITEMS,
+    USERS,
     Page,
     PageParams,
-    UserFilter,
     UserView,
     item_view,
     user_view,
@@ -67,21 +66,19 @@ def read_user(uow: UnitOfWork, user_id: int) -> UserView:
 
     :raises UserNotFound: no user has this id.
     """
-    user = uow.views.user(user_id)
+    user = uow.views.read(USERS, user_id)
     if user is None:
         raise UserNotFound
     return user
 
 
-def list_users(
-    uow: UnitOfWork, page: PageParams, filter: UserFilter = ALL_USERS, *, count: bool = False
-) -> Page[UserView]:
+def list_users(uow: UnitOfWork, page: PageParams, filter: Filter = NO_FILTER, *, count: bool = False) -> Page[UserView]:
     """List users, filtered, in id order.
 
     :param count: whether to count all matching users, right after the page was read.
     """
-    users = uow.views.users(page, filter)
-    return replace(users, total=uow.views.count_users(filter)) if count else users
+    users = uow.views.list(USERS, page, filter)
+    return replace(users, total=uow.views.count(USERS, filter)) if count else users
 
 
 @retry_on_deadlock

@@ -13,11 +13,11 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Generic, Self
 
 from adapters.fair_queue import FairQueue
-from adapters.memory.views import Entity, InMemoryViews, State
+from adapters.memory.views import InMemoryViews, State
 from domain.errors import StaleVersion
 from domain.items import Item
 from domain.users import User
-from service_layer.aggregates import Aggregate, AnyAggregate, require_id
+from service_layer.aggregates import Aggregate, AnyAggregate, Entity, require_id
 from service_layer.deadline import seconds_left
 from service_layer.errors import IdempotencyKeyInUse, StorageUnavailable
 from service_layer.ports import ConnectionUse, IdempotencyRecord, Migration

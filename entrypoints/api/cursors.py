@@ -2,25 +2,29 @@
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from domain.errors import InvalidValue
-from domain.items import TITLE_MAX_LENGTH, exact_price
+from domain.items import exact_price
 from domain.text import check_text
-from service_layer.read_models import ID_MAX, ItemView, Sort
+from service_layer.aggregates import AnyAggregate
+from service_layer.read_models import ID_MAX
 
-Position = tuple[str | Decimal | None, int]
-"""The value of an item's sort column, and its id."""
+Position = tuple[Any, int]
+"""The value of a row's sort column, and its id."""
 
 
-def cursor(sort: Sort, item: ItemView) -> str:
-    """The cursor of this item, safe in URLs."""
-    value = {"title": item["title"], "price": item["price"], "id": None}[sort.removeprefix("-")]
-    text = json.dumps([sort, value, item["id"]], ensure_ascii=False, separators=(",", ":"))
+def cursor(sort: str, row: Mapping[str, Any]) -> str:
+    """The cursor of this row, safe in URLs."""
+    column = sort.removeprefix("-")
+    value = None if column == "id" else row[column]
+    text = json.dumps([sort, value, row["id"]], ensure_ascii=False, separators=(",", ":"))
     return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def position(text: str, sort: Sort) -> Position:
+def position(text: str, sort: str, aggregate: AnyAggregate) -> Position:
     """Decode a cursor.
 
     :raises ValueError: it is malformed, or belongs to another sort.
@@ -32,19 +36,24 @@ def position(text: str, sort: Sort) -> Position:
         raise ValueError from error
     match content:
         case [str() as kind, value, int() as id] if kind == sort and type(id) is int and 1 <= id <= ID_MAX:
-            return _sort_value(sort.removeprefix("-"), value), id
+            return _sort_value(aggregate, sort.removeprefix("-"), value), id
     raise ValueError
 
 
-def _sort_value(column: str, value: object) -> str | Decimal | None:
+def _sort_value(aggregate: AnyAggregate, column: str, value: object) -> object:
+    kind = aggregate.kind(column)
     try:
-        if column == "title" and isinstance(value, str):
-            check_text("title", value, max_length=TITLE_MAX_LENGTH)
+        if value is None and (column == "id" or aggregate.is_nullable(column)):
+            return None
+        if isinstance(value, str) and kind is str:
+            check_text(column, value, max_length=len(value))
             return value
-        if column == "price" and isinstance(value, int | Decimal) and not isinstance(value, bool):
+        if type(value) is bool or column == "id":
+            raise ValueError
+        if isinstance(value, int | Decimal) and kind is Decimal:
             return exact_price(Decimal(value))
+        if isinstance(value, int) and kind is int and abs(value) <= ID_MAX:
+            return value
     except (InvalidValue, InvalidOperation) as error:
         raise ValueError from error
-    if value is None and column != "title":
-        return None
     raise ValueError

@@ -1,9 +1,10 @@
 """The query parameters of lists."""
 
 from collections import Counter
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
-from typing import Annotated, Any, Literal, LiteralString, Self
+from typing import Annotated, Any, ClassVar, Literal, LiteralString, Self
 from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
@@ -14,26 +15,20 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetPydanticSchema,
     WithJsonSchema,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
+from pydantic_core.core_schema import literal_schema
 
 from domain.errors import InvalidValue
 from domain.items import TITLE_MAX_LENGTH
 from domain.text import check_text
-from entrypoints.api.cursors import cursor, position
+from entrypoints.api.cursors import Position, cursor, position
 from entrypoints.api.schemas import SOME_TEXT, TEXT, Count, Email, Id, Limit, PriceDigits, price_schema
-from service_layer.read_models import (
-    PAGE_MAX,
-    ItemFilter,
-    ItemView,
-    Owner,
-    PageParams,
-    Sort,
-    UserFilter,
-    UserView,
-)
+from service_layer.aggregates import AnyAggregate, Filter
+from service_layer.read_models import ITEMS, PAGE_MAX, USERS, PageParams
 from service_layer.scans import is_scan
 
 _WORDS_MAX = 10
@@ -69,15 +64,38 @@ _Price = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2), PriceD
 _PRICE_NOTE = "Decimal digits with at most two decimal places, and no exponent. Excludes items without a price."
 
 
+Cursor = Annotated[
+    str | None,
+    Field(
+        max_length=4000,
+        description="Opaque; from the `Link` to the next page of a list that is not sorted by `id`.",
+    ),
+]
+
+
+def sort_by(aggregate: AnyAggregate, note: str = "") -> tuple[Any, ...]:
+    """The metadata of a ``sort`` parameter."""
+    sorts = [sign + column for column in ("id", *aggregate.sorts) for sign in ("", "-")]
+    description = "The field to sort by; descending with a minus. Ties are sorted by id in the same direction."
+    schema = GetPydanticSchema(lambda _source, _handler: literal_schema(sorts))
+    return schema, Field(description=f"{description} {note}".strip())
+
+
 def _misplaced(parameter: str, message: LiteralString) -> PydanticCustomError:
     """What a validator of all parameters says of one."""
     return PydanticCustomError("position", message, {"parameter": parameter})
 
 
 class PageQuery(BaseModel):
-    """Which page of a list to return. Unknown parameters are refused, as they would seem to work."""
+    """Which page of a list to return. Unknown parameters are refused, as they would seem to work.
+
+    Subclasses name the aggregate and declare its filters, which may be None if they are missing or say so; and, if it
+    can be sorted, ``sort`` and ``cursor``.
+    """
 
     model_config = ConfigDict(extra="forbid")
+
+    aggregate: ClassVar[AnyAggregate]
 
     limit: Annotated[Limit, Field(description="The maximum number of rows.")] = PAGE_MAX
     skip: Annotated[Count | None, Field(description="The number of rows to skip. The deeper the page, the slower.")] = (
@@ -88,26 +106,57 @@ class PageQuery(BaseModel):
     ] = 0
     offset: Annotated[Count, Field(description="Alias of `skip`, which takes precedence.")] = 0
 
+    _position: Position = None, 0
+
+    @model_validator(mode="after")
+    def _one_position(self) -> Self:
+        text = getattr(self, "cursor", None)
+        if self.after and (self._sort != "id" or text is not None):
+            raise _misplaced("after", "Input goes with sort=id, and without a cursor")
+        if text is not None:
+            try:
+                self._position = position(text, self._sort, self.aggregate)
+            except ValueError:
+                raise _misplaced("cursor", "Input should be from the link to a page with this sort") from None
+        return self
+
+    @property
+    def _sort(self) -> str:
+        return getattr(self, "sort", "id")
+
     @cached_property
     def page(self) -> PageParams:
         """The same, with one word for each thing."""
-        return PageParams(limit=self.limit, skip=self._skip(), after=self.after)
+        skip = self.offset if self.skip is None else self.skip
+        value, id = self._position
+        return PageParams(sort=self._sort, limit=self.limit, skip=skip, after=self.after or id, after_value=value)
+
+    @cached_property
+    def filter(self) -> Filter:
+        """The filters that were given."""
+        given = self.model_fields_set
+        return {name: getattr(self, name) for name in self.aggregate.filters if name in given}
 
     @property
     def pool(self) -> str | None:
         """The pool for scans, if it is one."""
-        return "scanning" if is_scan(self.page) else None
+        return "scanning" if is_scan(self.aggregate, self.page, self.filter) else None
 
-    def following(self, last: UserView | ItemView) -> str:
+    def following(self, last: Mapping[str, Any]) -> str:
         """What the query of the next page has, to begin behind the last row of this one."""
-        return f"after={last['id']}"
+        return f"after={last['id']}" if self._sort == "id" else f"cursor={cursor(self._sort, last)}"
 
-    def _skip(self) -> int:
-        return self.offset if self.skip is None else self.skip
+
+class UserItemQuery(PageQuery):
+    """A page of one user's items."""
+
+    aggregate = ITEMS
 
 
 class UserQuery(PageQuery):
     """Filters for users."""
+
+    aggregate = USERS
 
     email: Annotated[
         Email | None,
@@ -117,16 +166,15 @@ class UserQuery(PageQuery):
         bool | None, BeforeValidator(_truth), Field(description="Only active or only inactive users.")
     ] = None
 
-    @cached_property
-    def filter(self) -> UserFilter:
-        return UserFilter(email=self.email, is_active=self.is_active)
-
 
 class ItemQuery(PageQuery):
     """Filters and sort order for items."""
 
+    aggregate = ITEMS
+
     owner_id: Annotated[
         Id | Literal["null"] | None,
+        AfterValidator(lambda value: None if value == "null" else value),
         Field(description="Items of this user, who may not exist, or `null` for items without an owner."),
     ] = None
     title: Annotated[
@@ -144,58 +192,8 @@ class ItemQuery(PageQuery):
     ] = None
     min_price: Annotated[_Price | None, Field(description=f"Minimum price. {_PRICE_NOTE}")] = None
     max_price: Annotated[_Price | None, Field(description=f"Maximum price. {_PRICE_NOTE}")] = None
-    sort: Annotated[
-        Sort,
-        Field(
-            description="The field to sort by; descending with a minus. Ties are sorted by id in the same direction. "
-            "Items without a price come last."
-        ),
-    ] = "id"
-    cursor: Annotated[
-        str | None,
-        Field(
-            max_length=4000,
-            description="Opaque; from the `Link` to the next page of a list that is not sorted by `id`.",
-        ),
-    ] = None
-
-    @model_validator(mode="after")
-    def _one_position(self) -> Self:
-        if self.after and (self.sort != "id" or self.cursor is not None):
-            raise _misplaced("after", "Input goes with sort=id, and without a cursor")
-        if self.cursor is not None:
-            try:
-                self._position = position(self.cursor, self.sort)
-            except ValueError:
-                raise _misplaced("cursor", "Input should be from the link to a page with this sort") from None
-        return self
-
-    _position: tuple[str | Decimal | None, int] | None = None
-
-    @cached_property
-    def page(self) -> PageParams:
-        if self._position is None:
-            return super().page
-        value, id = self._position
-        return PageParams(limit=self.limit, skip=self._skip(), after=id, after_value=value)
-
-    def following(self, last: Any) -> str:
-        return super().following(last) if self.sort == "id" else f"cursor={cursor(self.sort, last)}"
-
-    @property
-    def pool(self) -> str | None:
-        return "scanning" if is_scan(self.page, self.filter) else None
-
-    @cached_property
-    def filter(self) -> ItemFilter:
-        return ItemFilter(
-            owner=Owner.ANY if self.owner_id is None else Owner.NONE if self.owner_id == "null" else self.owner_id,
-            title=self.title,
-            words=tuple((self.q or "").split()),
-            min_price=self.min_price,
-            max_price=self.max_price,
-            sort=self.sort,
-        )
+    sort: Annotated[str, *sort_by(ITEMS, "Items without a price come last.")] = "id"
+    cursor: Cursor = None
 
 
 _REPEATED = {"msg": "Parameter should be there once", "type": "repeated"}

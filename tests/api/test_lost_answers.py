@@ -13,6 +13,7 @@ from httpx2 import ASGITransport, AsyncClient, TransportError
 
 from entrypoints.api.app import create_app
 from entrypoints.container import Container
+from service_layer.read_models import ITEMS
 from tests.serving import served
 
 
@@ -73,7 +74,7 @@ def check_retries(container: Container, requests: int) -> None:
     anyio.run(run)
     assert Counter(item["title"] for item in kept) == Counter(f"Thing {number}" for number in range(requests))
     assert len({item["id"] for item in kept}) == requests
-    assert container.unit_of_work().views.count_items() == requests
+    assert container.unit_of_work().views.count(ITEMS) == requests
 
 
 def test_requests_retried_until_acknowledged_take_effect_once(container: Container) -> None:

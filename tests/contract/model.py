@@ -11,19 +11,10 @@ from unicodedata import normalize
 
 from domain.errors import BelongingsError, EmailTaken, InvalidValue, ItemNotFound, StaleVersion, UserNotFound
 from domain.items import TITLE_MAX_LENGTH
+from service_layer.aggregates import NO_FILTER, Filter
 from service_layer.errors import IdempotencyKeyInUse
 from service_layer.ports import IdempotencyRecord
-from service_layer.read_models import (
-    ALL_ITEMS,
-    ALL_USERS,
-    EMBEDDED_ITEMS,
-    ID_MAX,
-    ItemFilter,
-    Owner,
-    Page,
-    PageParams,
-    UserFilter,
-)
+from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX, Page, PageParams
 
 Row = dict[str, Any]
 Errors = set[type[BelongingsError]]
@@ -57,13 +48,13 @@ class ModelStore:
         row = self.rows["users"].get(id)
         if row is None:
             return None
-        items = [self.item(item) for item in sorted(dict(self._matching_items(ItemFilter(owner=id))))[:EMBEDDED_ITEMS]]
+        items = [self.item(item) for item in sorted(dict(self._matching_items({"owner_id": id})))[:EMBEDDED_ITEMS]]
         return {"email": row["email"], "id": id, "is_active": row["is_active"], "items": items}
 
-    def users(self, page: PageParams, filter: UserFilter = ALL_USERS) -> Page[Row | None]:
+    def users(self, page: PageParams, filter: Filter = NO_FILTER) -> Page[Row | None]:
         return _cut([id for id in self._users_in_order(filter) if id > page.after], page, self.user)
 
-    def count_users(self, filter: UserFilter = ALL_USERS) -> int:
+    def count_users(self, filter: Filter = NO_FILTER) -> int:
         return len(self._users_in_order(filter))
 
     def item(self, id: int) -> Row | None:
@@ -74,43 +65,42 @@ class ModelStore:
         shown = {"title": row["title"], "description": row["description"], "price": price}
         return {**shown, "id": id, "owner_id": row["owner_id"]}
 
-    def items(self, page: PageParams, filter: ItemFilter = ALL_ITEMS) -> Page[Row | None]:
+    def items(self, page: PageParams, filter: Filter = NO_FILTER) -> Page[Row | None]:
         """From behind a row of its own that stands where ``after`` is, whatever there is with this id by now."""
-        start = (page.after, {filter.sort.removeprefix("-"): page.after_value})
-        rows = _in_order([*self._matching_items(filter), *([start] if page.after else [])], filter.sort)
+        start = (page.after, {page.sort.removeprefix("-"): page.after_value})
+        rows = _in_order([*self._matching_items(filter), *([start] if page.after else [])], page.sort)
         behind = rows.index(start) + 1 if page.after else 0
         return _cut([id for id, _ in rows[behind:]], page, self.item)
 
-    def count_items(self, filter: ItemFilter = ALL_ITEMS) -> int:
+    def count_items(self, filter: Filter = NO_FILTER) -> int:
         return len(self._matching_items(filter))
 
     def user_items(self, id: int, page: PageParams) -> Page[Row | None] | None:
-        return self.items(page, ItemFilter(owner=id)) if id in self.rows["users"] else None
+        return self.items(page, {"owner_id": id}) if id in self.rows["users"] else None
 
-    def _users_in_order(self, filter: UserFilter) -> list[int]:
+    def _users_in_order(self, filter: Filter) -> list[int]:
         return sorted(
             id
             for id, row in self.rows["users"].items()
-            if (filter.email is None or caseless(row["email"]) == caseless(filter.email))
-            and filter.is_active in (None, row["is_active"])
+            if caseless(filter.get("email", row["email"])) == caseless(row["email"])
+            and filter.get("is_active", row["is_active"]) == row["is_active"]
         )
 
-    def _matching_items(self, filter: ItemFilter) -> list[tuple[int, Row]]:
+    def _matching_items(self, filter: Filter) -> list[tuple[int, Row]]:
         return [(id, row) for id, row in self.rows["items"].items() if _matches(row, filter)]
 
 
-def _matches(row: Row, filter: ItemFilter) -> bool:
-    owners = {Owner.ANY: row["owner_id"], Owner.NONE: None}
+def _matches(row: Row, filter: Filter) -> bool:
     texts = [normalize("NFC", caseless(text)) for text in (row["title"], row["description"] or "")]
-    words = [normalize("NFC", caseless(word)) for word in filter.words]
-    bounds = [filter.min_price, filter.max_price]
+    words = [normalize("NFC", caseless(word)) for word in filter.get("q", "").split()]
+    least, most = filter.get("min_price"), filter.get("max_price")
     conditions = [
-        row["owner_id"] == (owners[filter.owner] if isinstance(filter.owner, Owner) else filter.owner),
-        filter.title is None or row["title"] == filter.title,
+        row["owner_id"] == filter.get("owner_id", row["owner_id"]),
+        row["title"] == filter.get("title", row["title"]),
         all(any(word in text for text in texts) for word in words),
-        bounds == [None, None] or row["price"] is not None,
-        row["price"] is None or filter.min_price is None or filter.min_price <= row["price"],
-        row["price"] is None or filter.max_price is None or row["price"] <= filter.max_price,
+        least is most is None or row["price"] is not None,
+        row["price"] is None or least is None or least <= row["price"],
+        row["price"] is None or most is None or row["price"] <= most,
     ]
     return all(conditions)
 

@@ -9,6 +9,7 @@ import pytest
 from domain.items import Item
 from entrypoints.container import Container, SqlContainer
 from service_layer.ports import ConnectionUse
+from service_layer.read_models import ITEMS
 
 IDLE = {kind: ConnectionUse(in_use=0, waiting=0) for kind in ("reading", "scanning", "writing")}
 
@@ -32,7 +33,7 @@ def test_who_waits_for_a_connection_is_counted(container: SqlContainer) -> None:
     with ThreadPoolExecutor() as pool, ExitStack() as stack:
         for _ in range(container.engines().reader.pool.size()):  # type: ignore[attr-defined]  # it has one
             stack.enter_context(container.engines().reader.connect())
-        late = pool.submit(container.unit_of_work().views.item, 1)
+        late = pool.submit(container.unit_of_work().views.read, ITEMS, 1)
         deadline = monotonic() + 60
         while container.store().connections["reading"].waiting == 0:
             assert monotonic() < deadline

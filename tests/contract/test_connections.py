@@ -20,7 +20,7 @@ from entrypoints.settings import Settings, processors
 from service_layer.deadline import set_deadline
 from service_layer.errors import IdempotencyKeyInUse, StorageUnavailable
 from service_layer.ports import IdempotencyRecord
-from service_layer.read_models import PageParams
+from service_layer.read_models import ITEMS, PageParams
 from tests.certificates import make_certificate
 from tests.databases import SQL
 
@@ -51,9 +51,9 @@ def test_a_view_that_gets_no_connection_in_time_is_told(impatient: Impatient) ->
         for _ in range(reader.pool.size()):
             stack.enter_context(reader.connect())
         with pytest.raises(StorageUnavailable) as told:
-            views.items(PageParams())
+            views.list(ITEMS, PageParams())
     assert told.value.reason == "all connections are in use"
-    assert views.items(PageParams()).rows == []
+    assert views.list(ITEMS, PageParams()).rows == []
 
 
 def test_a_writer_that_has_to_wait_too_long_is_told_and_wrote_nothing(impatient: Impatient) -> None:
@@ -67,7 +67,7 @@ def test_a_writer_that_has_to_wait_too_long_is_told_and_wrote_nothing(impatient:
             second.items.get(item.id).title = "Spoon"
             second.commit()
         first.commit()
-    assert one.unit_of_work().views.item(item.id)["title"] == "Sieve"
+    assert one.unit_of_work().views.read(ITEMS, item.id)["title"] == "Sieve"
     with other.unit_of_work() as again:
         again.items.get(item.id).title = "Spoon"
         again.commit()
@@ -84,7 +84,7 @@ def test_every_connection_comes_back(impatient: Impatient) -> None:
                 uow.items.add(Item(title=str(n)))
                 if n % 2:
                     uow.commit()
-            uow.views.items(PageParams(limit=1))
+            uow.views.list(ITEMS, PageParams(limit=1))
 
     threads = [Thread(target=use) for _ in range(8)]
     for thread in threads:
@@ -118,7 +118,7 @@ def test_connections_that_the_server_dropped_are_replaced(impatient: Impatient, 
     with container.unit_of_work() as uow:
         uow.items.add(Item(title="Towel"))
         uow.commit()
-    assert len(uow.views.items(PageParams()).rows) == 1
+    assert len(uow.views.list(ITEMS, PageParams()).rows) == 1
 
 
 @pytest.mark.parametrize("impatient", SERVERS, indirect=True)
@@ -139,9 +139,9 @@ def test_scans_take_no_connection_of_other_reads(impatient: Impatient) -> None:
     container = impatient(scan_threads=1)
     with container.engines().scanner.connect():
         with pytest.raises(StorageUnavailable):
-            container.unit_of_work().views.count_items()
-        assert container.unit_of_work().views.items(PageParams()).rows == []
-    assert container.unit_of_work().views.count_items() == 0
+            container.unit_of_work().views.count(ITEMS)
+        assert container.unit_of_work().views.list(ITEMS, PageParams()).rows == []
+    assert container.unit_of_work().views.count(ITEMS) == 0
 
 
 def test_a_scan_ends_with_the_time_of_its_thread(impatient: Impatient) -> None:
@@ -223,7 +223,7 @@ def test_a_server_that_has_become_a_standby_is_not_available_to_writers(impatien
         with pytest.raises(StorageUnavailable) as told:
             uow.items.add(Item(title="Towel"))
     assert "read-only transaction" in told.value.reason
-    assert container.unit_of_work().views.items(PageParams()).rows == []
+    assert container.unit_of_work().views.list(ITEMS, PageParams()).rows == []
 
 
 @pytest.mark.parametrize("impatient", SERVERS, indirect=True)

@@ -12,7 +12,7 @@ from service_layer import retrying
 from service_layer.errors import Deadlock
 from service_layer.items import update_item
 from service_layer.ports import UnitOfWork
-from service_layer.read_models import PageParams
+from service_layer.read_models import ITEMS, PageParams
 from service_layer.retrying import retry_on_deadlock
 from tests.contract.stored import stored_item, stored_user
 
@@ -64,7 +64,7 @@ def deadlocked(container: Container, other: Callable[..., Any]) -> tuple[list[ob
         )
         two = pool.submit(outcome, lambda: other(container.unit_of_work(), user, item, meet))
         outcomes = [one.result(), two.result()]
-    (row,) = container.unit_of_work().views.items(PageParams()).rows
+    (row,) = container.unit_of_work().views.list(ITEMS, PageParams()).rows
     assert row["owner_id"] == user  # it was given, in the first run or in the second
     assert (row["description"] == "of somebody") == (outcomes[1] is None)
     return outcomes, meet.runs

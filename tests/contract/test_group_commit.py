@@ -10,13 +10,13 @@ from domain.items import Item
 from domain.users import User
 from entrypoints.container import Container, SqlContainer
 from service_layer.errors import StorageUnavailable
-from service_layer.read_models import PageParams
+from service_layer.read_models import ITEMS, PageParams
 from service_layer.users import delete_user, read_user, update_user
 from tests.contract.stored import stored_item, stored_user
 
 
 def titles(container: Container) -> list[str]:
-    return [item["title"] for item in container.unit_of_work().views.items(PageParams()).rows]
+    return [item["title"] for item in container.unit_of_work().views.list(ITEMS, PageParams()).rows]
 
 
 def test_what_units_of_work_commit_together_is_there_afterwards(container: Container) -> None:

@@ -14,7 +14,7 @@ from service_layer.errors import IdempotencyKeyInUse, IdempotencyKeyReused
 from service_layer.idempotency import RECORD_TTL, IdempotentRequest, run_once
 from service_layer.items import create_item
 from service_layer.ports import IdempotencyRecord
-from service_layer.read_models import PageParams, UserView
+from service_layer.read_models import ITEMS, USERS, PageParams, UserView
 from service_layer.users import create_user
 from tests.conftest import FastHasher
 from tests.contract.stored import Units, stored_user
@@ -39,7 +39,7 @@ def found(units: Units, key: str = "key", now: int = NOW) -> IdempotencyRecord |
 
 
 def titles(units: Units) -> list[str]:
-    return [item["title"] for item in units().views.items(PageParams()).rows]
+    return [item["title"] for item in units().views.list(ITEMS, PageParams()).rows]
 
 
 def outcomes(act: Callable[[], object]) -> list[object]:
@@ -237,7 +237,7 @@ def test_of_twins_one_acts_and_the_others_get_its_answer_or_that_it_is_at_work(u
         return create_item(unit_of_work(), title="Towel", idempotency=REQUEST)
 
     first = outcomes(act)
-    (kept,) = unit_of_work().views.items(PageParams()).rows
+    (kept,) = unit_of_work().views.list(ITEMS, PageParams()).rows
     assert kept in first
     assert all(outcome in (kept, IdempotencyKeyInUse) for outcome in first)
     assert outcomes(act) == [kept] * TWINS
@@ -250,7 +250,7 @@ def test_of_twins_who_sign_up_none_hears_that_the_address_is_taken(unit_of_work:
         )
 
     first = outcomes(act)
-    (kept,) = unit_of_work().views.users(PageParams()).rows
+    (kept,) = unit_of_work().views.list(USERS, PageParams()).rows
     assert kept in first
     assert all(outcome in (kept, IdempotencyKeyInUse) for outcome in first)
     assert outcomes(act) == [kept] * TWINS

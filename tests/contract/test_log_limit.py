@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from adapters.sql.engine import log_limit
 from domain.items import DESCRIPTION_MAX_LENGTH
 from entrypoints.container import SqlContainer
-from service_layer.read_models import ItemFilter, PageParams
+from service_layer.read_models import ITEMS, PageParams
 from tests.conftest import container_for
 from tests.contract.stored import rich_user, stored_item
 
@@ -54,7 +54,7 @@ def test_the_log_keeps_to_its_limit_while_searches_overlap_and_none_fails(contai
     def search() -> int:
         found = 0
         while not done.is_set():
-            found += len(container.unit_of_work().views.items(PageParams(), ItemFilter(words=("zebra",))).rows)
+            found += len(container.unit_of_work().views.list(ITEMS, PageParams(), {"q": "zebra"}).rows)
         return found
 
     with ThreadPoolExecutor(3) as threads:
@@ -87,5 +87,5 @@ def test_a_read_that_was_interrupted_for_the_log_runs_again(container: SqlContai
         driver = connection.connection.dbapi_connection
         assert driver is not None
         driver.set_progress_handler(lambda: next(interruptions, False), 1)
-    assert container.unit_of_work().views.items(PageParams(), ItemFilter(words=("zebra",))).rows == []
+    assert container.unit_of_work().views.list(ITEMS, PageParams(), {"q": "zebra"}).rows == []
     assert next(interruptions, None) is None

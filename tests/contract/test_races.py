@@ -14,14 +14,14 @@ from domain.items import Item
 from entrypoints.api.app import create_app
 from entrypoints.container import Container
 from service_layer.ports import UnitOfWork
-from service_layer.read_models import PageParams
+from service_layer.read_models import ITEMS, USERS, PageParams
 from tests.conftest import Databases, container_for
 from tests.databases import ALL
 
 pytestmark = pytest.mark.long
 
 ROUNDS, AT_ONCE = 200, 32
-PROCESSES, THREADS, WRITES, ITEMS = 4, 4, 20_000, 16
+PROCESSES, THREADS, WRITES, ROWS = 4, 4, 20_000, 16
 
 
 def test_each_round_of_simultaneous_sign_ups_has_one_winner(container: Container) -> None:
@@ -48,7 +48,7 @@ def test_each_round_of_simultaneous_sign_ups_has_one_winner(container: Container
 
     assert run(rounds) == [{200: 1, 400: AT_ONCE - 1}] * ROUNDS
     views, users, after = container.unit_of_work().views, 0, 0
-    while page := views.users(PageParams(after=after)).rows:
+    while page := views.list(USERS, PageParams(after=after)).rows:
         users, after = users + len(page), page[-1]["id"]
     assert users == ROUNDS
 
@@ -84,7 +84,7 @@ def test_many_writers_lose_no_update_and_meet_no_conflict(databases: Databases, 
     container = databases.migrated(kind)
     container.store()
     with container.unit_of_work() as uow:
-        items = [Item(title="0") for _ in range(ITEMS)]
+        items = [Item(title="0") for _ in range(ROWS)]
         for item in items:
             uow.items.add(item)
         uow.commit()
@@ -97,4 +97,4 @@ def test_many_writers_lose_no_update_and_meet_no_conflict(databases: Databases, 
         with ProcessPoolExecutor(PROCESSES, mp_context=get_context("forkserver")) as processes:
             list(processes.map(partial(in_another_process, url, ids), range(PROCESSES)))
     views = container.unit_of_work().views
-    assert sum(int(item["title"]) for item in views.items(PageParams()).rows) == WRITES
+    assert sum(int(item["title"]) for item in views.list(ITEMS, PageParams()).rows) == WRITES

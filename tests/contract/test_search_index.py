@@ -11,7 +11,7 @@ from adapters.sql.engine.engines import parse_url
 from adapters.sql.operations.migrations import migrate
 from domain.items import Item
 from entrypoints.container import SqlContainer
-from service_layer.read_models import ItemFilter, PageParams
+from service_layer.read_models import ITEMS, PageParams
 from tests.conftest import Databases, container_for
 
 PAGE = Path(__file__).parents[2] / "docs/databases.md"
@@ -27,11 +27,11 @@ def test_the_index_for_searching_changes_no_answer_and_is_used(databases: Databa
         for n in range(1_000):
             uow.items.add(Item(title=f"Towel {n}", description="a 100% Zebra_/Ärmel \U0001f993" if n == 999 else None))
         uow.commit()
-    filters = [ItemFilter(words=(word,)) for word in WORDS]
+    filters = [{"q": word} for word in WORDS]
 
     def found() -> list[object]:
         views = container.unit_of_work().views
-        return [(views.items(PageParams(), each), views.count_items(each)) for each in filters]
+        return [(views.list(ITEMS, PageParams(), each), views.count(ITEMS, each)) for each in filters]
 
     before = found()
     administrator = container.engines().reader  # in autocommit, which CONCURRENTLY needs

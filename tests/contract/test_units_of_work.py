@@ -10,7 +10,7 @@ from domain.errors import EmailTaken, InvalidValue, ItemNotFound, StaleVersion, 
 from domain.items import Item
 from domain.users import User
 from service_layer.ports import IdempotencyRecord
-from service_layer.read_models import ItemFilter, PageParams
+from service_layer.read_models import ITEMS, USERS, PageParams
 from tests.contract.stored import Units, stored_item, stored_user
 
 
@@ -32,15 +32,15 @@ def test_leaving_without_a_commit_discards_everything(unit_of_work: Units) -> No
     with unit_of_work() as uow:
         uow.users.add(User(email="a@example.com", hashed_password="x"))
         uow.items.add(Item(title="Towel"))
-    assert not unit_of_work().views.users(PageParams()).rows
-    assert not unit_of_work().views.items(PageParams()).rows
+    assert not unit_of_work().views.list(USERS, PageParams()).rows
+    assert not unit_of_work().views.list(ITEMS, PageParams()).rows
 
 
 def test_an_error_discards_everything(unit_of_work: Units) -> None:
     with pytest.raises(ZeroDivisionError), unit_of_work() as uow:
         uow.items.add(Item(title="Towel"))
         raise ZeroDivisionError
-    assert not unit_of_work().views.items(PageParams()).rows
+    assert not unit_of_work().views.list(ITEMS, PageParams()).rows
 
 
 def test_a_unit_of_work_can_be_used_again(unit_of_work: Units) -> None:
@@ -49,16 +49,16 @@ def test_a_unit_of_work_can_be_used_again(unit_of_work: Units) -> None:
         with uow:
             uow.items.add(Item(title=title))
             uow.commit()
-    assert [item["title"] for item in uow.views.items(PageParams()).rows] == ["one", "two"]
+    assert [item["title"] for item in uow.views.list(ITEMS, PageParams()).rows] == ["one", "two"]
 
 
 def test_nobody_sees_what_is_not_committed_not_even_ones_own_views(unit_of_work: Units) -> None:
     with unit_of_work() as uow:
         uow.items.add(Item(title="Towel"))
-        assert not uow.views.items(PageParams()).rows
-        assert not unit_of_work().views.items(PageParams()).rows
+        assert not uow.views.list(ITEMS, PageParams()).rows
+        assert not unit_of_work().views.list(ITEMS, PageParams()).rows
         uow.commit()
-        assert len(uow.views.items(PageParams()).rows) == 1
+        assert len(uow.views.list(ITEMS, PageParams()).rows) == 1
 
 
 def test_a_change_after_a_commit_is_not_seen_before_the_next(unit_of_work: Units) -> None:
@@ -68,8 +68,8 @@ def test_a_change_after_a_commit_is_not_seen_before_the_next(unit_of_work: Units
         item.title = "Cloth"
         uow.commit()
         item.title = "Sieve"
-        assert [item["title"] for item in uow.views.items(PageParams()).rows] == ["Cloth"]
-    assert [item["title"] for item in unit_of_work().views.items(PageParams()).rows] == ["Cloth"]
+        assert [item["title"] for item in uow.views.list(ITEMS, PageParams()).rows] == ["Cloth"]
+    assert [item["title"] for item in unit_of_work().views.list(ITEMS, PageParams()).rows] == ["Cloth"]
 
 
 def test_changes_are_written_by_commit_and_counted(unit_of_work: Units) -> None:
@@ -109,7 +109,7 @@ def test_an_address_is_taken_in_any_case(unit_of_work: Units, other: str) -> Non
     stored_user(unit_of_work)
     with pytest.raises(EmailTaken), unit_of_work() as uow:
         uow.users.add(User(email=other, hashed_password="y"))
-    assert len(unit_of_work().views.users(PageParams()).rows) == 1
+    assert len(unit_of_work().views.list(USERS, PageParams()).rows) == 1
 
 
 def test_an_address_is_taken_within_one_unit_of_work(unit_of_work: Units) -> None:
@@ -148,7 +148,7 @@ def test_of_simultaneous_sign_ups_with_one_address_one_succeeds(unit_of_work: Un
 def test_an_item_needs_an_owner_that_exists(unit_of_work: Units) -> None:
     with pytest.raises(UserNotFound), unit_of_work() as uow:
         uow.items.add(Item(title="Towel", owner_id=1_000_000))
-    assert not unit_of_work().views.items(PageParams()).rows
+    assert not unit_of_work().views.list(ITEMS, PageParams()).rows
 
 
 def test_an_owner_can_come_with_the_item(unit_of_work: Units) -> None:
@@ -158,7 +158,7 @@ def test_an_owner_can_come_with_the_item(unit_of_work: Units) -> None:
         uow.items.add(Item(title="Towel", owner_id=user.id))
         uow.commit()
     assert user.id is not None
-    found = unit_of_work().views.user(user.id)
+    found = unit_of_work().views.read(USERS, user.id)
     assert found is not None
     assert [item["title"] for item in found["items"]] == ["Towel"]
 
@@ -176,8 +176,8 @@ def test_removing_an_item_leaves_its_owner(unit_of_work: Units) -> None:
     with unit_of_work() as uow:
         uow.items.remove(uow.items.get(item_id))
         uow.commit()
-    assert unit_of_work().views.item(item_id) is None
-    assert unit_of_work().views.user(user_id) is not None
+    assert unit_of_work().views.read(ITEMS, item_id) is None
+    assert unit_of_work().views.read(USERS, user_id) is not None
 
 
 def test_removing_a_user_removes_their_items_and_no_others(unit_of_work: Units) -> None:
@@ -187,8 +187,8 @@ def test_removing_a_user_removes_their_items_and_no_others(unit_of_work: Units) 
         uow.users.remove(uow.users.get(user_id))
         uow.commit()
     views = unit_of_work().views
-    assert (views.user(user_id), views.item(gone)) == (None, None)
-    assert views.item(kept) is not None
+    assert (views.read(USERS, user_id), views.read(ITEMS, gone)) == (None, None)
+    assert views.read(ITEMS, kept) is not None
 
 
 def test_ids_ascend_and_never_come_back(unit_of_work: Units) -> None:
@@ -225,7 +225,7 @@ def test_who_writes_over_a_newer_version_is_told(unit_of_work: Units) -> None:
         item.title = "Spoon"
         with pytest.raises(StaleVersion):
             slow.commit()
-    found = unit_of_work().views.item(item_id)
+    found = unit_of_work().views.read(ITEMS, item_id)
     assert found is not None
     assert found["title"] == "Sieve"
 
@@ -299,7 +299,7 @@ def test_changes_are_written_before_anything_is_added_or_removed(unit_of_work: U
         uow.users.add(User(email="a@example.com", hashed_password="x"))
         uow.users.remove(user)
         uow.commit()
-    found = unit_of_work().views.item(item_id)
+    found = unit_of_work().views.read(ITEMS, item_id)
     assert found is not None
     assert found["owner_id"] is None
 
@@ -356,7 +356,7 @@ def test_what_was_changed_before_it_was_added_is_looked_at_again(unit_of_work: U
         uow.items.add(item)
         uow.users.add(user)
         uow.commit()
-    assert unit_of_work().views.count_items(ItemFilter(words=("sieve",))) == 1
+    assert unit_of_work().views.count(ITEMS, {"q": "sieve"}) == 1
     with pytest.raises(EmailTaken):
         stored_user(unit_of_work, "b@example.com")
 
@@ -393,7 +393,7 @@ def test_who_gets_an_item_to_change_it_loses_no_update_and_meets_no_conflict(uni
     with ThreadPoolExecutor(4) as threads:
         for done in [threads.submit(increment) for _ in range(4)]:
             done.result()
-    found = unit_of_work().views.item(item_id)
+    found = unit_of_work().views.read(ITEMS, item_id)
     assert found is not None
     assert found["title"] == "40"
 
@@ -419,6 +419,6 @@ def test_a_users_items_can_be_changed_and_are_the_same_objects(unit_of_work: Uni
         assert uow.items.get(item_id) is item
         item.title = "changed"
         uow.commit()
-    view = unit_of_work().views.item(item_id)
+    view = unit_of_work().views.read(ITEMS, item_id)
     assert view
     assert view["title"] == "changed"

@@ -1,6 +1,7 @@
 """What the views promise, on every adapter."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 
@@ -8,8 +9,9 @@ import pytest
 
 from domain.items import Item
 from domain.users import User
+from service_layer.aggregates import NO_FILTER
 from service_layer.ports import UnitOfWork
-from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX, ItemFilter, PageParams, UserFilter
+from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX, ITEMS, USERS, PageParams
 
 Units = Callable[[], UnitOfWork]
 
@@ -39,8 +41,8 @@ def test_an_item_is_shown_with_all_of_its_fields(unit_of_work: Units) -> None:
     assert user.id is not None
     shown = {"title": "Towel", "description": "Big", "price": 0.1, "id": item.id, "owner_id": user.id}
     views = unit_of_work().views
-    assert str(views.item(item.id)) == str(shown)  # the fields in the order of the wire
-    assert str(views.user(user.id)) == str(
+    assert str(views.read(ITEMS, item.id)) == str(shown)  # the fields in the order of the wire
+    assert str(views.read(USERS, user.id)) == str(
         {"email": "a@example.com", "id": user.id, "is_active": True, "items": [shown]}
     )
 
@@ -48,14 +50,14 @@ def test_an_item_is_shown_with_all_of_its_fields(unit_of_work: Units) -> None:
 def test_what_is_not_there_is_none(unit_of_work: Units) -> None:
     views = unit_of_work().views
     for id in (1, ID_MAX):
-        assert views.user(id) is None
-        assert views.item(id) is None
+        assert views.read(USERS, id) is None
+        assert views.read(ITEMS, id) is None
         assert views.user_items(id, PageParams()) is None
 
 
 def test_empty_lists_are_empty(unit_of_work: Units) -> None:
     views = unit_of_work().views
-    for page in (views.users(PageParams()), views.items(PageParams())):
+    for page in (views.list(USERS, PageParams()), views.list(ITEMS, PageParams())):
         assert (list(page.rows), page.more) == ([], False)
 
 
@@ -87,16 +89,16 @@ def test_lists_are_cut_where_they_are_asked_to_be(
 ) -> None:
     users, items = fill(unit_of_work, users=7, items=7)
     views = unit_of_work().views
-    assert [user["id"] for user in views.users(page).rows] == users[expected]
-    assert [item["id"] for item in views.items(page).rows] == items[expected]
-    assert (views.users(page).more, views.items(page).more) == (more, more)
+    assert [user["id"] for user in views.list(USERS, page).rows] == users[expected]
+    assert [item["id"] for item in views.list(ITEMS, page).rows] == items[expected]
+    assert (views.list(USERS, page).more, views.list(ITEMS, page).more) == (more, more)
 
 
 def test_following_after_shows_every_row_once_and_in_order(unit_of_work: Units) -> None:
     (users, items) = fill(unit_of_work, users=3, each=4)
     views, seen, after, more = unit_of_work().views, [], 0, True
     while more:
-        page = views.items(PageParams(limit=5, after=after))
+        page = views.list(ITEMS, PageParams(limit=5, after=after))
         seen += [item["id"] for item in page.rows]
         after, more = seen[-1], page.more
     assert seen == items
@@ -109,8 +111,8 @@ def test_following_after_shows_every_row_once_and_in_order(unit_of_work: Units) 
 def test_a_user_is_shown_with_their_first_items_only(unit_of_work: Units) -> None:
     (users, _) = fill(unit_of_work, users=2, each=EMBEDDED_ITEMS + 2, items=1)
     views = unit_of_work().views
-    listed = views.users(PageParams()).rows[1]
-    assert views.user(users[1]) == listed
+    listed = views.list(USERS, PageParams()).rows[1]
+    assert views.read(USERS, users[1]) == listed
     assert [item["title"] for item in listed["items"]] == [f"{users[1]}/{n}" for n in range(EMBEDDED_ITEMS)]
     assert all(one["id"] < other["id"] for one, other in pairwise(listed["items"]))
     rest = views.user_items(users[1], PageParams(after=listed["items"][-1]["id"]))
@@ -127,7 +129,7 @@ def test_prices_are_shown_exactly(unit_of_work: Units, price: str) -> None:
         item = Item(title="Towel", price=Decimal(price))
         uow.items.add(item)
         uow.commit()
-    shown = unit_of_work().views.item(item.id or 0)
+    shown = unit_of_work().views.read(ITEMS, item.id or 0)
     assert shown is not None
     assert Decimal(repr(shown["price"])) == Decimal(price)
     with unit_of_work() as uow:
@@ -158,7 +160,7 @@ def test_text_comes_back_as_it_was_given(unit_of_work: Units, title: str) -> Non
         item = Item(title=title, description=title * 39)
         uow.items.add(item)
         uow.commit()
-    shown = unit_of_work().views.item(item.id or 0)
+    shown = unit_of_work().views.read(ITEMS, item.id or 0)
     assert shown is not None
     assert (shown["title"], shown["description"]) == (title, title * 39)
 
@@ -168,7 +170,7 @@ def test_a_description_of_the_greatest_length_is_kept(unit_of_work: Units) -> No
         item = Item(title="Towel", description="😀" * 10_000)
         uow.items.add(item)
         uow.commit()
-    shown = unit_of_work().views.item(item.id or 0)
+    shown = unit_of_work().views.read(ITEMS, item.id or 0)
     assert shown is not None
     assert shown["description"] == "😀" * 10_000
 
@@ -200,9 +202,9 @@ def test_a_page_of_items_ends_before_it_has_too_many_characters(
     items = with_text(unit_of_work, 100, 200, 300)
     page = PageParams(characters=characters)
     for found in (
-        unit_of_work().views.items(page),
-        unit_of_work().views.items(page, ItemFilter(sort="title")),
-        unit_of_work().views.items(page, ItemFilter(words=("é",))),
+        unit_of_work().views.list(ITEMS, page),
+        unit_of_work().views.list(ITEMS, replace(page, sort="title")),
+        unit_of_work().views.list(ITEMS, page, {"q": "é"}),
     ):
         assert ([item["id"] for item in found.rows], found.more) == (items[:expected], more)
 
@@ -221,15 +223,15 @@ def test_a_page_of_users_ends_before_their_items_have_too_many_characters(
     unit_of_work: Units, characters: int, expected: int, more: bool
 ) -> None:
     users = with_text(unit_of_work, 100, 200, 100, 200, 100, 300, owners=3)
-    for wanted in (UserFilter(), UserFilter(is_active=True)):
-        page = unit_of_work().views.users(PageParams(characters=characters), wanted)
+    for wanted in (NO_FILTER, {"is_active": True}):
+        page = unit_of_work().views.list(USERS, PageParams(characters=characters), wanted)
         assert ([user["id"] for user in page.rows], page.more) == (users[:expected], more)
         assert all(len(user["items"]) == 2 for user in page.rows)
 
 
 def test_a_user_who_is_too_large_for_a_page_is_the_last_one_all_the_same(unit_of_work: Units) -> None:
     with_text(unit_of_work, *[10] * 3, owners=1)
-    page = unit_of_work().views.users(PageParams(characters=1))
+    page = unit_of_work().views.list(USERS, PageParams(characters=1))
     assert ([len(user["items"]) for user in page.rows], page.more) == ([3], False)
 
 
@@ -237,7 +239,7 @@ def test_following_pages_that_end_early_shows_every_user_with_all_items_once(uni
     users = with_text(unit_of_work, *[10] * 12 * EMBEDDED_ITEMS, owners=12)
     seen, after, more = [], 0, True
     while more:
-        page = unit_of_work().views.users(PageParams(after=after, characters=25 * EMBEDDED_ITEMS))
+        page = unit_of_work().views.list(USERS, PageParams(after=after, characters=25 * EMBEDDED_ITEMS))
         assert [len(user["items"]) for user in page.rows] == [EMBEDDED_ITEMS] * 2
         seen += [user["id"] for user in page.rows]
         after, more = seen[-1], page.more

@@ -16,7 +16,7 @@ from entrypoints.container import SqlContainer, build_container
 from entrypoints.settings import Settings
 from service_layer.errors import StorageUnavailable
 from service_layer.ports import UnitOfWork
-from service_layer.read_models import PageParams
+from service_layer.read_models import ITEMS, USERS, PageParams
 from tests.conftest import Databases
 from tests.contract.stored import Units, stored_item, stored_user
 from tests.databases import ALL
@@ -96,12 +96,12 @@ def test_while_somebody_has_it_nobody_else_can_get_change_or_remove_it_or_give_t
     impatient: Units, get: Act, acts: list[Act]
 ) -> None:
     user, item = stored_user(impatient), stored_item(impatient)
-    shown = impatient().views.users(PageParams()), impatient().views.items(PageParams())
+    shown = impatient().views.list(USERS, PageParams()), impatient().views.list(ITEMS, PageParams())
     with impatient() as first, ThreadPoolExecutor(len(acts)) as threads:
         get(first, user, item)
         told = {act.__name__: threads.submit(outcome, impatient(), act, user, item) for act in acts}
         assert {name: each.result() for name, each in told.items()} == dict.fromkeys(told, StorageUnavailable)
-    assert (impatient().views.users(PageParams()), impatient().views.items(PageParams())) == shown
+    assert (impatient().views.list(USERS, PageParams()), impatient().views.list(ITEMS, PageParams())) == shown
 
 
 def test_while_somebody_has_a_users_items_locked_nobody_else_can_get_change_or_remove_one(impatient: Units) -> None:
@@ -144,7 +144,7 @@ def test_what_was_got_before_cannot_be_changed_either_while_somebody_has_it(impa
                 held[1].title = "Spoon"
             with pytest.raises(StorageUnavailable):
                 second.commit()
-    shown = impatient().views.user(user), impatient().views.item(item)
+    shown = impatient().views.read(USERS, user), impatient().views.read(ITEMS, item)
     assert shown[0] is not None
     assert shown[1] is not None
     assert (shown[0]["is_active"], shown[1]["title"]) == (False, "Sieve")
@@ -158,11 +158,11 @@ def test_what_somebody_has_can_be_read_by_all(unit_of_work: Units) -> None:
         uow.items.get(item).title = "Sieve"
         uow.items.add(Item(title="Spoon"))  # so both changes are written, and not committed
         for views in (uow.views, unit_of_work().views):
-            shown = views.user(user)
+            shown = views.read(USERS, user)
             assert shown is not None
-            assert (shown["is_active"], shown["items"]) == (True, [views.item(item)])
+            assert (shown["is_active"], shown["items"]) == (True, [views.read(ITEMS, item)])
             assert shown["items"][0]["title"] == "Towel"
-            assert (views.count_users(), views.count_items()) == (1, 1)
+            assert (views.count(USERS), views.count(ITEMS)) == (1, 1)
 
 
 def after(units: Units, first: Act, second: Act, user: int, item: int) -> object:
@@ -200,7 +200,7 @@ def test_who_waits_for_an_item_sees_what_was_changed(unit_of_work: Units) -> Non
 def test_two_changes_of_one_item_are_both_kept(unit_of_work: Units) -> None:
     user, item = stored_user(unit_of_work), stored_item(unit_of_work)
     assert after(unit_of_work, update_item, give_item_to_user, user, item) is None
-    shown = unit_of_work().views.item(item)
+    shown = unit_of_work().views.read(ITEMS, item)
     assert shown is not None
     assert (shown["title"], shown["owner_id"]) == ("Sieve", user)
 
@@ -228,14 +228,14 @@ def test_who_waits_for_a_user_who_is_removed_may_go_on_when_an_item_for_them_is_
         return refused
 
     assert after(unit_of_work, delete_user, add_two, stored_user(unit_of_work), 0) == 2
-    assert unit_of_work().views.count_items() == 1
+    assert unit_of_work().views.count(ITEMS) == 1
 
 
 @pytest.mark.parametrize("act", [add_item_for_user, give_item_to_user])
 def test_who_waits_to_give_an_item_to_a_user_who_stays_gives_it(unit_of_work: Units, act: Act) -> None:
     user, item = stored_user(unit_of_work), stored_item(unit_of_work)
     assert after(unit_of_work, update_user, act, user, item) is None
-    shown = unit_of_work().views.user(user)
+    shown = unit_of_work().views.read(USERS, user)
     assert shown is not None
     assert (shown["is_active"], len(shown["items"])) == (False, 1)
 
@@ -254,7 +254,7 @@ def test_who_leaves_without_a_commit_lets_others_in(impatient: Units, fails: boo
     with impatient() as second:
         give_item_to_user(second, user, item)
         second.commit()
-    shown = impatient().views.item(item)
+    shown = impatient().views.read(ITEMS, item)
     assert shown is not None
     assert shown["owner_id"] == user
 

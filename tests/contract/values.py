@@ -1,13 +1,12 @@
 """Values for users and items as hypothesis draws them: often alike, and often hard to keep."""
 
 from decimal import Decimal
-from typing import get_args
 
 from hypothesis import strategies as st
 
 from domain.items import DESCRIPTION_MAX_LENGTH, PRICE_MAX, TITLE_MAX_LENGTH
 from domain.users import EMAIL_MAX_LENGTH
-from service_layer.read_models import Owner, Sort
+from service_layer.read_models import ITEMS
 
 _DOMAIN = "@example.com"
 
@@ -122,18 +121,20 @@ WORDS = [
 ]
 """Words without white space. By ``domain.text.fold_text`` some occur in ``TEXTS``; by other rules others would."""
 
-bounds = st.none() | prices | st.decimals(-1, PRICE_MAX * 2, places=4) | st.just(Decimal("1E+30"))
-sorts = st.sampled_from(get_args(Sort))
+bounds = (
+    prices.filter(lambda price: price is not None)
+    | st.decimals(-1, PRICE_MAX * 2, places=4)
+    | st.just(Decimal("1E+30"))
+)
+sorts = st.sampled_from([sign + column for column in ("id", *ITEMS.sorts) for sign in ("", "-")])
 item_filters = st.one_of(
-    st.fixed_dictionaries({"sort": sorts}),
-    st.fixed_dictionaries({"sort": sorts, "owner": st.sampled_from(Owner)}),
-    st.fixed_dictionaries({"sort": sorts, "title": titles}),
-    st.fixed_dictionaries({"sort": sorts, "words": st.lists(st.sampled_from(WORDS), max_size=2).map(tuple)}),
-    st.fixed_dictionaries({"sort": sorts, "min_price": bounds, "max_price": bounds}),
+    st.just({}),
+    st.just({"owner_id": None}),
+    st.fixed_dictionaries({"title": titles}),
+    st.fixed_dictionaries({"q": st.lists(st.sampled_from(WORDS), max_size=2).map(" ".join)}),
+    st.fixed_dictionaries({}, optional={"min_price": bounds, "max_price": bounds}),
 )
-user_filters = st.fixed_dictionaries(
-    {"email": st.none() | addresses, "is_active": st.sampled_from([None, None, True, False])}
-)
+user_filters = st.fixed_dictionaries({}, optional={"email": addresses, "is_active": st.booleans()})
 
 KEYS = ["key", "KEY", "key ", "ke", "k\u00e9y", "ke\u0301y", "%", "\U0001f600" * 255]
 keys = st.sampled_from(KEYS)

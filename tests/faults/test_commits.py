@@ -16,7 +16,7 @@ from sqlalchemy import URL, text
 from entrypoints.api.app import create_app
 from entrypoints.container import SqlContainer
 from service_layer.errors import OutcomeUnknown
-from service_layer.read_models import PageParams
+from service_layer.read_models import ITEMS, PageParams
 from tests.api.problems import expect_problem
 from tests.conftest import Databases, container_for
 from tests.contract.stored import stored_item
@@ -82,7 +82,7 @@ def test_a_connection_that_is_lost_at_the_commit_is_no_success_and_asking_again_
         assert client.post("/items/", json={"title": "Sieve"}).status_code == 200  # the connection is ready, and stays
         way.armed.set()
         expect_problem(client.post("/items/", json=BODY, headers=KEY), 503, "outcome-unknown")
-        assert len(direct.unit_of_work().views.items(PageParams()).rows) == 1 + answered
+        assert len(direct.unit_of_work().views.list(ITEMS, PageParams()).rows) == 1 + answered
         way.armed.clear()
         assert client.post("/items/", json=BODY, headers=KEY).status_code == 200
         assert [item["title"] for item in client.get("/items/").json()] == ["Sieve", "Towel"]

@@ -9,7 +9,7 @@ from orjson import dumps
 
 from entrypoints.api.http.encoding import encode, encode_page
 from entrypoints.api.http.unsent import TooManyUnsent, UnsentResponseBudget, unsent_budget
-from service_layer.read_models import ItemView, Page, UserView
+from service_layer.read_models import ITEMS, USERS, ItemView, Page, UserView
 
 ANY = sys.maxsize
 
@@ -32,9 +32,9 @@ SIZES: list[Sequence[int]] = [[], [0], [10_000], [10] * 100, [10_000] * 100, [0,
 def test_in_steps_it_is_the_same_as_at_once(sizes: Sequence[int]) -> None:
     assert encode(user(*sizes)) == dumps(user(*sizes))
     listed: Page[ItemView] = Page(items(*sizes), False)
-    assert encode_page(listed, ANY) == (listed, dumps(listed.rows))
+    assert encode_page(ITEMS, listed, ANY) == (listed, dumps(listed.rows))
     users = Page([user(*sizes), user(), user(1, 2), user(*sizes), user(3), user(*sizes)], True)
-    assert encode_page(users, ANY) == (users, dumps(users.rows))
+    assert encode_page(USERS, users, ANY) == (users, dumps(users.rows))
 
 
 @pytest.mark.parametrize("sizes", SIZES)
@@ -42,7 +42,8 @@ def test_a_page_has_as_many_rows_as_fit_and_one_at_least(sizes: Sequence[int]) -
     for page in (Page(items(*sizes), False), Page([user(*sizes)] * 6, False), Page([user(1)] * 9, False)):
         whole = len(dumps(page.rows))
         for most in (1, whole // 3, whole // 2, whole - 1):
-            some, body = encode_page(page, most)
+            aggregate = USERS if "items" in [*page.rows, {}][0] else ITEMS
+            some, body = encode_page(aggregate, page, most)
             assert body == dumps(some.rows)
             assert len(body) <= most + 2 or len(some.rows) <= 1
             assert some.more == (len(some.rows) < len(page.rows))
@@ -57,7 +58,7 @@ def test_encoding_stops_where_there_is_no_room_for_the_response() -> None:
         with pytest.raises(TooManyUnsent):
             encode(large)
         with pytest.raises(TooManyUnsent):
-            encode_page(Page([large], False), ANY)
+            encode_page(USERS, Page([large], False), ANY)
         assert encode(user(1)) == dumps(user(1))
 
     copy_context().run(in_context)

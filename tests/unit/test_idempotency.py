@@ -12,7 +12,7 @@ from service_layer.errors import BatchRejected, IdempotencyKeyInUse, Idempotency
 from service_layer.idempotency import RECORD_TTL, IdempotentRequest, run_once
 from service_layer.items import create_item, create_items
 from service_layer.ports import IdempotencyRecord
-from service_layer.read_models import PageParams
+from service_layer.read_models import ITEMS, PageParams
 from service_layer.users import create_user
 
 REQUEST = IdempotentRequest(key="1", fingerprint="POST /items/", now=1_000)
@@ -40,7 +40,7 @@ def uow(store: InMemoryStore) -> InMemoryUnitOfWork:
 
 
 def titles(uow: InMemoryUnitOfWork) -> list[str]:
-    return [item["title"] for item in uow.views.items(PageParams()).rows]
+    return [item["title"] for item in uow.views.list(ITEMS, PageParams()).rows]
 
 
 def test_without_a_key_each_request_is_another(uow: InMemoryUnitOfWork) -> None:

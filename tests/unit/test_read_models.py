@@ -7,19 +7,16 @@ import pytest
 from domain.items import Item
 from domain.users import User
 from service_layer.read_models import (
-    ALL_ITEMS,
-    ALL_USERS,
     ID_MAX,
+    ITEMS,
     PAGE_MAX,
-    ItemFilter,
+    USERS,
     ItemView,
-    Owner,
     Page,
     PageParams,
-    UserFilter,
     bounded,
     item_view,
-    items_page,
+    page_of,
     user_view,
 )
 
@@ -46,12 +43,6 @@ def test_a_page_reaches_up_to_its_bounds(limit: int, skip: int, after: int) -> N
 def test_a_page_beyond_its_bounds_is_refused(limit: int, skip: int, after: int) -> None:
     with pytest.raises(ValueError, match="page parameters are out of range"):
         PageParams(limit=limit, skip=skip, after=after)
-
-
-def test_all_are_wanted_unless_asked_otherwise() -> None:
-    assert UserFilter(email=None, is_active=None) == ALL_USERS
-    anything = ItemFilter(owner=Owner.ANY, title=None, words=(), min_price=None, max_price=None, sort="id")
-    assert anything == ALL_ITEMS
 
 
 @pytest.mark.parametrize(
@@ -100,7 +91,7 @@ def _items(*sizes: int) -> list[ItemView]:
 )
 def test_a_page_ends_before_it_has_too_many_characters(characters: int, shown: int, more: bool) -> None:
     rows = _items(2, 3, 4)
-    found = items_page(rows, PageParams(characters=characters))
+    found = page_of(ITEMS, rows, PageParams(characters=characters))
     assert found == Page(rows[:shown], more)
     users = [user_view(User(email="a@example.com", hashed_password="x", id=1), [row]) for row in rows]
-    assert bounded(Page(users, False), characters) == Page(users[:shown], more)
+    assert bounded(USERS, Page(users, False), characters) == Page(users[:shown], more)

@@ -11,7 +11,7 @@ from service_layer.errors import Deadlock
 from service_layer.idempotency import IdempotentRequest
 from service_layer.items import create_item, create_items, delete_item, update_item
 from service_layer.ports import UnitOfWork
-from service_layer.read_models import PageParams
+from service_layer.read_models import ITEMS, USERS, PageParams
 from service_layer.users import create_user, delete_user, update_user
 
 
@@ -71,7 +71,7 @@ USE_CASES: dict[str, UseCase] = {
 
 def everything(uow: UnitOfWork) -> list[object]:
     """All that can be seen, but for ids, as those of the first run are gone."""
-    users, items = uow.views.users(PageParams()).rows, uow.views.items(PageParams()).rows
+    users, items = uow.views.list(USERS, PageParams()).rows, uow.views.list(ITEMS, PageParams()).rows
     seen = [{**user, "id": 0, "items": len(user["items"])} for user in users]
     return [*seen, *({**item, "id": 0} for item in items)]
 

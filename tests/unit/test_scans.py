@@ -7,7 +7,7 @@ import pytest
 
 from entrypoints.api.cursors import cursor
 from entrypoints.api.queries import ItemQuery
-from service_layer.read_models import ItemView
+from service_layer.read_models import ITEMS, ItemView
 from service_layer.scans import SKIP_MAX, ScanRequired, forbid_scans, is_scan, require_scan_thread
 
 LAST: ItemView = {"title": "Towel", "description": None, "price": 2.5, "id": 7, "owner_id": None}
@@ -40,7 +40,7 @@ LAST: ItemView = {"title": "Towel", "description": None, "price": 2.5, "id": 7, 
 )
 def test_a_list_is_a_scan_unless_an_index_leads_to_its_rows(query: dict[str, Any], scan: bool) -> None:
     parsed = ItemQuery(**query)
-    assert is_scan(parsed.page, parsed.filter) is scan
+    assert is_scan(ITEMS, parsed.page, parsed.filter) is scan
     assert parsed.pool == ("scanning" if scan else None)
 
 

@@ -18,7 +18,7 @@ from service_layer.items import (
     read_item,
     update_item,
 )
-from service_layer.read_models import ID_MAX, ItemFilter, PageParams, UserFilter
+from service_layer.read_models import ID_MAX, ITEMS, USERS, PageParams
 from service_layer.users import (
     UserChanges,
     create_user,
@@ -150,18 +150,21 @@ def test_what_does_not_exist_is_not_found(uow: InMemoryUnitOfWork) -> None:
 def test_those_who_are_wanted_are_listed_and_counted(uow: InMemoryUnitOfWork, rick: int) -> None:
     morty = create_user(uow, HASHER, email="morty@example.com", password="ohgeezohman")["id"]
     update_user(uow, HASHER, morty, {"is_active": False})
-    active, gone = UserFilter(is_active=True), UserFilter(email="MORTY@example.com", is_active=True)
+    active, gone = {"is_active": True}, {"email": "MORTY@example.com", "is_active": True}
     assert [user["id"] for user in list_users(uow, EVERYTHING, active).rows] == [rick]
     assert not list_users(uow, EVERYTHING, gone).rows
-    assert (uow.views.count_users(), uow.views.count_users(active), uow.views.count_users(gone)) == (2, 1, 0)
+    assert (uow.views.count(USERS), uow.views.count(USERS, active), uow.views.count(USERS, gone)) == (2, 1, 0)
 
 
 def test_items_that_are_wanted_are_listed_in_the_wanted_order_and_counted(uow: InMemoryUnitOfWork, rick: int) -> None:
     for title in ("Portal gun", "Flask", "Portal fluid"):
         create_item(uow, title=title, owner_id=rick)
-    wanted = ItemFilter(words=("portal",), sort="title")
-    assert [item["title"] for item in list_items(uow, EVERYTHING, wanted).rows] == ["Portal fluid", "Portal gun"]
-    assert (uow.views.count_items(), uow.views.count_items(wanted)) == (3, 2)
+    wanted = {"q": "portal"}
+    assert [item["title"] for item in list_items(uow, PageParams(sort="title"), wanted).rows] == [
+        "Portal fluid",
+        "Portal gun",
+    ]
+    assert (uow.views.count(ITEMS), uow.views.count(ITEMS, wanted)) == (3, 2)
 
 
 def test_what_is_changed_of_a_user_changes_and_the_rest_stays(uow: InMemoryUnitOfWork, rick: int) -> None:
@@ -269,7 +272,7 @@ def test_a_user_who_got_an_item_is_not_as_they_were_seen(uow: InMemoryUnitOfWork
     create_item(uow, title="Portal gun", owner_id=rick)
     with pytest.raises(StaleVersion):
         delete_user(uow, rick, precondition=seen.__eq__)
-    assert uow.views.count_items() == 1
+    assert uow.views.count(ITEMS) == 1
 
 
 def test_what_is_changed_of_an_item_changes_and_the_rest_stays(uow: InMemoryUnitOfWork, rick: int) -> None:

@@ -4,6 +4,7 @@ Deleting a million items takes SQLite a minute, in which no other transaction ca
 the user as removed. From then on no statement returns the user, the items, or whatever else refers to the user.
 """
 
+from functools import cache
 from time import monotonic
 from typing import Any
 
@@ -43,6 +44,7 @@ def is_marked(user_id: ColumnElement[int | None]) -> ColumnElement[bool]:
     return _mark.where(removed_users.c.user_id == user_id).exists()
 
 
+@cache
 def user_columns(table: Table) -> list[Column[Any]]:
     """The columns that hold ids of users. A row is hidden if one of these users is removed."""
     if table is users:
@@ -60,12 +62,12 @@ def is_kept(table: Table) -> ColumnElement[bool]:
     return users.c.version != REMOVED if table is users else is_visible(table)
 
 
-def count_visible(user_id: Column[int]) -> Select[Any]:
+def count_visible(table: Table, user_id: ColumnElement[int | None]) -> Select[Any]:
     """Count the rows of this column's table, without those of removed users.
 
     SQLite has an optimization for counting all rows of a table, which applies only without a condition.
     """
-    all_rows = select(func.count()).select_from(user_id.table)
+    all_rows = select(func.count()).select_from(table)
     hidden = all_rows.where(user_id.in_(_mark))
     return select(all_rows.scalar_subquery() - hidden.scalar_subquery())
 

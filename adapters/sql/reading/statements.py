@@ -1,23 +1,17 @@
-"""The statements of the views. Each is compiled once.
+"""Statements for users with their items.
 
-Parameters are the ids ``item`` and ``user``, and ``after``, ``skip`` and ``rows`` for pages. Statements for filtered or
-sorted lists of items are in ``item_lists.py``.
+Parameters are the id ``user``, and ``after``, ``skip`` and ``rows`` for pages.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
-from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     ColumnElement,
     CompoundSelect,
     FromClause,
     GenerativeSelect,
     Select,
-    String,
     and_,
     bindparam,
     case,
@@ -27,60 +21,37 @@ from sqlalchemy import (
     select,
     true,
     tuple_,
-    type_coerce,
     union_all,
 )
 
-from adapters.sql.mapping.removals import NO_REMOVED_USERS, count_visible, not_removed
+from adapters.sql.mapping.removals import NO_REMOVED_USERS
 from adapters.sql.mapping.tables import REMOVED, items, users
-from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX
+from adapters.sql.reading.columns import view_columns
+from adapters.sql.reading.conditions import conditions, filter_parameter
+from adapters.sql.reading.parameters import Filters
+from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX, ITEMS, USERS
 
 
-@dataclass(frozen=True, slots=True)
-class Statements:
-    """Statements by the read model that they return.
-
-    ``item`` and ``items`` return the five columns of an item. The ``quick`` ones are faster, but return no rows while
-    a removed user has items that are not deleted yet. ``user`` and ``users`` return one row per item: the three columns
-    of the user and the five of the item, which are null for a user without items.
-    """
-
-    item: Select[Any]
-    quick_item: Select[Any]
-    items: Select[Any]
-    quick_items: Select[Any] | CompoundSelect[Any]
-    user: Select[Any]
-    users: Select[Any] | CompoundSelect[Any]
-
-
-@cache
-def statements_for(dialect: str) -> Statements:
-    """The statements in the form that is fastest on this database."""
+def user_statement(dialect: str) -> Select[Any]:
+    """Select a user with a page of their items."""
     own = _own_items_by_range if dialect == "postgresql" else _own_items
     own_items = paginate(own(bindparam("user", type_=BigInteger), AFTER)).subquery("own_items")
-    item = select(*item_columns(items)).where(items.c.id == bindparam("item"))
-    page = paginate(select(*item_columns(items)).where(items.c.id > AFTER).order_by(items.c.id))
-    return Statements(
-        item=item.where(not_removed(items.c.owner_id)),
-        quick_item=item.where(NO_REMOVED_USERS),
-        items=page.where(not_removed(items.c.owner_id)),
-        quick_items=unless_hidden(page, dialect),
-        user=select(*_USER, *own_items.c)
+    return (
+        select(*USER_COLUMNS, *own_items.c)
         .select_from(users.outerjoin(own_items, true()))
         .where(users.c.id == bindparam("user"), _IS_KEPT)
-        .order_by(own_items.c.id),
-        users=user_page(dialect, ()),
+        .order_by(own_items.c.id)
     )
 
 
-def user_page(dialect: str, names: Collection[str]) -> Select[Any] | CompoundSelect[Any]:
-    """Select a page of users with their first items, filtered by the parameters ``email_key`` and ``active``.
+def user_page(dialect: str, filters: Filters) -> Select[Any] | CompoundSelect[Any]:
+    """Select a page of users with their first items.
 
     Rows are sorted by user and item, except on MariaDB, where a row for each user, with the item id 0, comes first.
     """
     if dialect == "mysql":
-        return _user_page_on_mariadb(names)
-    some_users = paginate(_some_users(dialect, names)).subquery("some_users")
+        return _user_page_on_mariadb(filters)
+    some_users = paginate(_some_users(dialect, filters)).subquery("some_users")
     first_items: FromClause
     condition: ColumnElement[bool]
     if dialect == "postgresql":
@@ -98,17 +69,17 @@ def user_page(dialect: str, names: Collection[str]) -> Select[Any] | CompoundSel
     )
 
 
-def _user_page_on_mariadb(names: Collection[str]) -> CompoundSelect[Any]:
+def _user_page_on_mariadb(filters: Filters) -> CompoundSelect[Any]:
     """The users, then their items.
 
     MariaDB stops at the last embedded item only if it reads the index by range, which it does not in an outer join:
     that read all of a user's 300,000 index entries in 380 ms, this takes 18. A union that is sorted would be copied
     to a temporary table first.
     """
-    some_users = paginate(_some_users("mysql", names)).subquery("some_users")
+    some_users = paginate(_some_users("mysql", filters)).subquery("some_users")
     nothing = [(literal(0) if column is items.c.id else null()).label(column.key) for column in item_columns(items)]
     last_id = _last_embedded(users.c.id).label("last_id")
-    owners = paginate(_some_users("mysql", names).add_columns(last_id)).subquery("owners")
+    owners = paginate(_some_users("mysql", filters).add_columns(last_id)).subquery("owners")
     first_items = items.alias("first_items")
     is_owner = and_(first_items.c.owner_id >= owners.c.user_id, first_items.c.owner_id <= owners.c.user_id)
     embedded = (
@@ -126,39 +97,26 @@ def _last_embedded(user_id: ColumnElement[int]) -> ColumnElement[int]:
     return func.coalesce(last.scalar_subquery(), ID_MAX)
 
 
-def user_count(names: Collection[str]) -> Select[Any]:
-    """Count the matching users; returns one row with one column."""
-    if not names:
-        return count_visible(users.c.id)
-    return select(func.count()).select_from(users).where(*(_FILTERS[name] for name in names), not_removed(users.c.id))
-
-
 AFTER = bindparam("after", type_=BigInteger)
 _ROWS = bindparam("rows", type_=BigInteger)
 _IS_KEPT = users.c.version != REMOVED
-_ACTIVE = bindparam("active", type_=Boolean)
-_FILTERS: dict[str, ColumnElement[bool]] = {
-    "email_key": users.c.email_key == bindparam("email_key", type_=String),
-    "active": users.c.is_active == _ACTIVE,
-}
-_USER = (users.c.id.label("user_id"), users.c.email, users.c.is_active)
+USER_COLUMNS = (users.c.id.label("user_id"), users.c.email, users.c.is_active)
 
 
-def _some_users(dialect: str, names: Collection[str]) -> Select[Any]:
-    conditions = [_FILTERS[name] for name in names if name in _FILTERS]
-    if dialect == "postgresql" and "active" in names:  # see ``_own_items_by_range``
-        start = tuple_(users.c.is_active, users.c.id) > tuple_(_ACTIVE, AFTER)
-        conditions[-1] = and_(start, users.c.is_active <= _ACTIVE)
-        return select(*_USER).where(*conditions, _IS_KEPT).order_by(users.c.is_active, users.c.id)
-    statement = select(*_USER).where(users.c.id > AFTER, *conditions, _IS_KEPT).order_by(users.c.id)
-    if tuple(names) == ("active",):  # otherwise MariaDB reads all index entries before the page
+def _some_users(dialect: str, filters: Filters) -> Select[Any]:
+    found = conditions(USERS, filters, dialect)
+    if dialect == "postgresql" and "is_active" in found:  # see ``_own_items_by_range``
+        is_active, active = users.c.is_active, filter_parameter(USERS, "is_active")
+        found["is_active"] = and_(tuple_(is_active, users.c.id) > tuple_(active, AFTER), is_active <= active)
+        return select(*USER_COLUMNS).where(*found.values(), _IS_KEPT).order_by(is_active, users.c.id)
+    statement = select(*USER_COLUMNS).where(users.c.id > AFTER, *found.values(), _IS_KEPT).order_by(users.c.id)
+    if [*found] == ["is_active"]:  # otherwise MariaDB reads all index entries before the page
         statement = statement.with_hint(users, "FORCE INDEX (ix_users_is_active_id)", "mysql")
     return statement
 
 
-def item_columns(items: FromClause) -> list[ColumnElement[Any]]:
-    cents = type_coerce(items.c.price, BigInteger).label("cents")
-    return [items.c.title, items.c.description, cents, items.c.id, items.c.owner_id]
+def item_columns(rows: FromClause) -> list[ColumnElement[Any]]:
+    return view_columns(ITEMS, rows)
 
 
 Rows = TypeVar("Rows", bound=GenerativeSelect)

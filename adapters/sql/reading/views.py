@@ -1,39 +1,50 @@
 """Views: each query is one statement that selects only the columns it needs, without entities."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
+from itertools import groupby
 from operator import itemgetter
+from typing import cast
 
 from sqlalchemy import Engine, SelectBase
 
 from adapters.sql.engine.driver import Query
 from adapters.sql.mapping.removals import FIRST_REMOVED
-from adapters.sql.reading import parameters
-from adapters.sql.reading.item_lists import item_count, item_page, quick_item_page
+from adapters.sql.reading import lists
+from adapters.sql.reading.columns import views_of_rows
+from adapters.sql.reading.conditions import hidden_columns
+from adapters.sql.reading.parameters import (
+    Parameters,
+    filter_parameters,
+    page_parameters,
+    simplify_sort,
+    sorted_page_parameters,
+)
 from adapters.sql.reading.reader import Reader, Row
-from adapters.sql.reading.statements import statements_for, user_count, user_page
+from adapters.sql.reading.statements import USER_COLUMNS, user_page, user_statement
+from service_layer.aggregates import NO_FILTER, Aggregate, AnyAggregate, Entity, Filter, View
 from service_layer.read_models import (
-    ALL_ITEMS,
-    ALL_USERS,
     EMBEDDED_ITEMS,
-    ItemFilter,
+    ITEMS,
+    USERS,
     ItemView,
-    Owner,
     Page,
     PageParams,
-    UserFilter,
     UserView,
     bounded,
-    items_page,
+    page_of,
 )
 from service_layer.scans import is_scan, require_scan_thread
 
 _CACHE_SIZE = 256
-"""The most compiled statements that are cached."""
+"""The most compiled statements with filters or sorts that are cached."""
+
+_ITEM_ID = len(USER_COLUMNS) + ITEMS.columns.index("id")
+_LONG_TEXTS = [len(USER_COLUMNS) + ITEMS.columns.index(text) for text in ITEMS.long_texts]
 
 
 class SqlAlchemyViews:
-    """Queries of users and items. One object serves all threads.
+    """Queries of all aggregates. One object serves all threads.
 
     :param reader: an engine whose connections are in autocommit.
     :param scanner: another one, for scans.
@@ -43,102 +54,92 @@ class SqlAlchemyViews:
         self._dialect = reader.dialect.name
         self._reader = Reader(reader)
         self._scanner = Reader(scanner)
-        statements = statements_for(self._dialect)
-        self._item = self._reader.query(statements.item)
-        self._quick_item = self._reader.query(statements.quick_item)
-        self._items = self._reader.query(statements.items)
-        self._quick_items = self._reader.query(statements.quick_items)
         self._first_removed = self._reader.query(FIRST_REMOVED)
-        self._user = self._reader.query(statements.user)
-        self._users = self._reader.query(statements.users)
-        self._cached = lru_cache(_CACHE_SIZE)(self._compiled)
+        self._user = self._reader.query(user_statement(self._dialect))
+        self._users = self._reader.query(user_page(self._dialect, ()))
+        self._fixed = cache(self._compiled)
+        self._cached = lru_cache(_CACHE_SIZE)(partial(self._compiled, custom_plan=True))
 
-    def _compiled(self, statement: Callable[..., SelectBase], *shape: object) -> Query:
-        return self._reader.query(statement(*shape), custom_plan=True)
+    def _compiled(self, statement: Callable[..., SelectBase], *shape: object, custom_plan: bool = False) -> Query:
+        return self._reader.query(statement(*shape), custom_plan=custom_plan)
 
-    def user(self, user_id: int) -> UserView | None:
-        rows = self._reader.rows(self._user, user=user_id, after=0, skip=0, rows=EMBEDDED_ITEMS)
-        return _with_items(rows)[0] if rows else None
+    def read(self, aggregate: Aggregate[Entity, View], id: int) -> View | None:
+        if aggregate is USERS:
+            return cast(View | None, self._read_user(id))
+        rows: list[Row] = []
+        if hidden_columns(aggregate):
+            rows = self._reader.rows(self._fixed(lists.quick_row, aggregate, self._dialect), id=id)
+        rows = rows or self._reader.rows(self._fixed(lists.row, aggregate, self._dialect), id=id)
+        return views_of_rows(aggregate)(rows)[0] if rows else None
 
-    def users(self, page: PageParams, filter: UserFilter = ALL_USERS) -> Page[UserView]:
-        query, values = self._users, {}
-        if filter != ALL_USERS:
-            values = parameters.user_parameters(filter)
-            query = self._cached(user_page, self._dialect, tuple(values))
-        reader = self._scanner if is_scan(page) else self._reader
-        some = partial(_up_to, page.characters)
-        rows, ended = reader.some_rows(query, some, **parameters.page_parameters(page), **values)
-        if self._dialect == "mysql":
-            rows.sort(key=itemgetter(0, 6))  # by user and item
-        found = Page.cut(_with_items(rows), page.limit)
-        return bounded(found, page.characters) if ended else found  # items of the last user may be missing
-
-    def count_users(self, filter: UserFilter = ALL_USERS) -> int:
-        values = parameters.user_parameters(filter)
-        return _scalar(self._scanner.rows(self._cached(user_count, tuple(values)), **values))
-
-    def item(self, item_id: int) -> ItemView | None:
-        rows = self._reader.rows(self._quick_item, item=item_id) or self._reader.rows(self._item, item=item_id)
-        return _items(rows)[0] if rows else None
-
-    def items(self, page: PageParams, filter: ItemFilter = ALL_ITEMS) -> Page[ItemView]:
-        reader = self._scanner if is_scan(page, filter) else self._reader
-        if filter == ALL_ITEMS:
-            values = parameters.page_parameters(page)
-            rows = reader.rows(self._quick_items, **values) or self._rows_with_hidden(reader, self._items, values)
+    def list(self, aggregate: Aggregate[Entity, View], page: PageParams, filter: Filter = NO_FILTER) -> Page[View]:
+        reader = self._scanner if is_scan(aggregate, page, filter) else self._reader
+        if aggregate is USERS:
+            return cast(Page[View], self._list_users(reader, page, filter))
+        if filter or page.sort != "id":
+            rows = self._sorted_rows(reader, aggregate, page, filter)
         else:
-            sort, start = parameters.simplify_sort(filter, page)
-            values = parameters.item_parameters(filter, self._dialect) | parameters.sorted_page_parameters(start, sort)
-            shape = self._dialect, sort, tuple(values)
-            if reader is self._scanner or filter.owner is not Owner.ANY:
-                rows = reader.rows(self._cached(item_page, *shape), **values)
-            else:
-                rows = reader.rows(self._cached(quick_item_page, *shape), **values) or self._rows_with_hidden(
-                    reader, self._cached(item_page, *shape), values
-                )
-        return items_page(_items(rows), page)
+            quick, full = (partial(self._fixed, each, aggregate, self._dialect) for each in lists.ALL_ROWS)
+            rows = self._rows(reader, quick if hidden_columns(aggregate) else None, full, page_parameters(page))
+        return page_of(aggregate, views_of_rows(aggregate)(rows), page)
 
-    def _rows_with_hidden(self, reader: Reader, query: Query, values: parameters.Parameters) -> list[Row]:
-        """Run a query that passes over the items of removed users, as a scan if there are any."""
-        if reader is self._reader and reader.rows(self._first_removed):
-            require_scan_thread()
-            reader = self._scanner
-        return reader.rows(query, **values)
+    def _sorted_rows(self, reader: Reader, aggregate: AnyAggregate, page: PageParams, filter: Filter) -> Sequence[Row]:
+        page = simplify_sort(aggregate, page, filter)
+        filters, values = filter_parameters(aggregate, filter, self._dialect)
+        values |= sorted_page_parameters(aggregate, page)
+        start = tuple(name for name in ("after", "value") if name in values)
+        shape = aggregate, self._dialect, page.sort, filters, start
+        quick, full = (partial(self._cached, each, *shape) for each in lists.SORTED_ROWS)
+        is_quick = reader is self._reader and hidden_columns(aggregate, filters)
+        return self._rows(reader, quick if is_quick else None, full, values)
 
-    def count_items(self, filter: ItemFilter = ALL_ITEMS) -> int:
-        values = parameters.item_parameters(filter, self._dialect)
-        return _scalar(self._scanner.rows(self._cached(item_count, self._dialect, tuple(values)), **values))
+    def _rows(
+        self, reader: Reader, quick: Callable[[], Query] | None, full: Callable[[], Query], values: Parameters
+    ) -> Sequence[Row]:
+        """Run ``quick``, which has no rows while a removed user has items; then ``full``, as a scan if there is one."""
+        if quick is not None:
+            if rows := reader.rows(quick(), **values):
+                return rows
+            if reader is self._reader and reader.rows(self._first_removed):
+                require_scan_thread()
+                reader = self._scanner
+        return reader.rows(full(), **values)
+
+    def count(self, aggregate: AnyAggregate, filter: Filter = NO_FILTER) -> int:
+        filters, values = filter_parameters(aggregate, filter, self._dialect)
+        rows = self._scanner.rows(self._cached(lists.count, aggregate, self._dialect, filters), **values)
+        return int(rows[0][0])
 
     def user_items(self, user_id: int, page: PageParams) -> Page[ItemView] | None:
-        reader = self._scanner if is_scan(page) else self._reader
-        rows = reader.rows(self._user, user=user_id, **parameters.page_parameters(page))
-        return items_page(_with_items(rows)[0]["items"], page) if rows else None
+        reader = self._scanner if is_scan(ITEMS, page) else self._reader
+        rows = reader.rows(self._user, user=user_id, **page_parameters(page))
+        return page_of(ITEMS, _with_items(rows)[0]["items"], page) if rows else None
 
+    def _read_user(self, id: int) -> UserView | None:
+        rows = self._reader.rows(self._user, user=id, after=0, skip=0, rows=EMBEDDED_ITEMS)
+        return _with_items(rows)[0] if rows else None
 
-def _scalar(rows: Sequence[Row]) -> int:
-    return int(rows[0][0])
-
-
-def _items(rows: Sequence[Row]) -> list[ItemView]:
-    return [
-        {
-            "title": title,
-            "description": description,
-            "price": None if cents is None else cents / 100,
-            "id": id,
-            "owner_id": owner_id,
-        }
-        for title, description, cents, id, owner_id in rows
-    ]
+    def _list_users(self, reader: Reader, page: PageParams, filter: Filter) -> Page[UserView]:
+        query, values = self._users, Parameters()
+        if filter:
+            filters, values = filter_parameters(USERS, filter, self._dialect)
+            query = self._cached(user_page, self._dialect, filters)
+        some = partial(_up_to, page.characters)
+        rows, ended = reader.some_rows(query, some, **page_parameters(page), **values)
+        if self._dialect == "mysql":
+            rows.sort(key=itemgetter(0, _ITEM_ID))  # by user and item
+        found = Page.cut(_with_items(rows), page.limit)
+        return bounded(USERS, found, page.characters) if ended else found  # items of the last user may be missing
 
 
 def _up_to(characters: int, chunks: Iterator[Sequence[Row]]) -> tuple[list[Row], bool]:
-    """Read chunks until their descriptions exceed this size; return the rows, and whether that happened."""
+    """Read chunks until their long texts exceed this size; return the rows, and whether that happened."""
     rows: list[Row] = []
     size = 0
     for chunk in chunks:
         rows += chunk
-        size += sum([len(description) for row in chunk if (description := row[4])])
+        for column in _LONG_TEXTS:
+            size += sum([len(text) for row in chunk if (text := row[column])])
         if size > characters:
             return rows, True
     return rows, False
@@ -146,14 +147,11 @@ def _up_to(characters: int, chunks: Iterator[Sequence[Row]]) -> tuple[list[Row],
 
 def _with_items(rows: Sequence[Row]) -> list[UserView]:
     """Group rows of users and items into users with their items."""
+    views = views_of_rows(ITEMS, skip=len(USER_COLUMNS))
     users: list[UserView] = []
-    last = None
-    for user_id, email, is_active, title, description, cents, id, owner_id in rows:
-        if user_id != last:
-            last = user_id
-            own: list[ItemView] = []
-            users.append({"email": email, "id": user_id, "is_active": bool(is_active), "items": own})
-        if id:
-            price = None if cents is None else cents / 100
-            own.append({"title": title, "description": description, "price": price, "id": id, "owner_id": owner_id})
+    for id, group in groupby(rows, itemgetter(0)):
+        own = list(group)
+        _, email, is_active, *_ = own[0]
+        items = views(own if own[0][_ITEM_ID] else own[1:])
+        users.append({"email": email, "id": id, "is_active": bool(is_active), "items": items})
     return users

@@ -4,34 +4,34 @@ orjson holds the GIL until it is done, which takes 10 ms for 6 MB. While four th
 the event loop waited for all of them.
 """
 
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from orjson import dumps
 
-from domain.items import DESCRIPTION_MAX_LENGTH
 from entrypoints.api.http.unsent import check_room
-from service_layer.read_models import ItemView, Page, UserView
+from service_layer.aggregates import AnyAggregate
+from service_layer.read_models import ITEMS, USERS, Page
 
 _LARGE = 256 * 1024
-"""The most characters of descriptions that are encoded in one step."""
+"""The most characters of long texts that are encoded in one step."""
 
 _FEW_ITEMS = 10
-"""The number of items that are encoded in one step whatever the length of their descriptions."""
+"""The number of items that are encoded in one step whatever the length of their texts."""
 
 _FEW_USERS = 10
 """The number of users with few items that are encoded in one step."""
 
-Views = Page[UserView] | Page[ItemView]
+View = Mapping[str, Any]
 
 
-def encode(view: UserView | ItemView) -> bytes:
-    """Encode one resource.
+def encode(view: View) -> bytes:
+    """Encode one resource, in steps if it is a user with large items.
 
     :raises TooManyUnsent: it is large, and there is no room for the response.
     """
-    items = cast(Sequence[ItemView], view.get("items", ()))
-    if not _are_large(items):
+    items: Sequence[View] = view.get("items", ())
+    if not _are_large(ITEMS, items):
         return dumps(view)
     pieces: list[bytes | memoryview] = [dumps({**view, "items": []})[:-2]]
     size = 0
@@ -43,14 +43,13 @@ def encode(view: UserView | ItemView) -> bytes:
     return b"".join((*pieces[:-1], b"]}"))
 
 
-def encode_page(page: Views, max_bytes: int) -> tuple[Views, bytes]:
+def encode_page(aggregate: AnyAggregate, page: Page[Any], max_bytes: int) -> tuple[Page[Any], bytes]:
     """Encode as many rows as fit into ``max_bytes``, but at least one; return the shortened page and its JSON.
 
     :raises TooManyUnsent: it is large, and there is no room for the response.
     """
-    rows: Sequence[Any] = page.rows
-    are_users = rows and "items" in rows[0]
-    if not are_users and not _are_large(rows) and len(body := dumps(rows)) <= max_bytes:
+    rows, are_users = page.rows, aggregate is USERS
+    if not are_users and not _are_large(aggregate, rows) and len(body := dumps(rows)) <= max_bytes:
         return page, body
     pieces: list[bytes | memoryview] = []
     begin, size, step = 0, 0, _FEW_USERS if are_users else 1
@@ -75,7 +74,8 @@ def encode_page(page: Views, max_bytes: int) -> tuple[Views, bytes]:
     return page, b"".join((b"[", *pieces[:-1], b"]"))
 
 
-def _are_large(items: Sequence[ItemView]) -> bool:
-    if len(items) * DESCRIPTION_MAX_LENGTH <= _LARGE:
+def _are_large(aggregate: AnyAggregate, rows: Sequence[View]) -> bool:
+    texts = aggregate.long_texts
+    if len(rows) * sum(texts.values()) <= _LARGE:
         return False
-    return sum([len(item["description"] or "") for item in items]) > _LARGE
+    return sum(sum([len(row[text] or "") for row in rows]) for text in texts) > _LARGE

@@ -10,7 +10,7 @@ from orjson import dumps
 from entrypoints.api.http.conditional import Conditions, entity_tag
 from entrypoints.api.http.encoding import encode, encode_page
 from entrypoints.api.queries import PageQuery
-from service_layer.read_models import ItemView, Page, UserView
+from service_layer.read_models import Page
 
 _JSON = "application/json"
 _SAFE_IN_LINK = "/?:@!$&'()*+=%"  # many clients end the URL of a Link at a semicolon
@@ -22,7 +22,7 @@ def json_response(content: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> R
     return Response(dumps(content), media_type=_JSON)
 
 
-def item_response(view: UserView | ItemView, conditions: Conditions | None = None) -> Response:
+def item_response(view: Mapping[str, Any], conditions: Conditions | None = None) -> Response:
     """One resource with its ``ETag``, or a 304 if the client already has it.
 
     :raises StaleVersion: ``If-Match`` does not match.
@@ -34,7 +34,7 @@ def item_response(view: UserView | ItemView, conditions: Conditions | None = Non
     return Response(body, headers={"ETag": tag}, media_type=_JSON)
 
 
-def created_response(view: UserView | ItemView, path: str, request: Request) -> Response:
+def created_response(view: Mapping[str, Any], path: str, request: Request) -> Response:
     """A new resource with its ``Location`` (RFC 9110 §10.2.2)."""
     response = item_response(view)
     response.headers["Location"] = f"{request.scope.get('root_path', '')}{path}{view['id']}"
@@ -46,10 +46,10 @@ def _is_filter(parameter: str) -> bool:
     return parameter != "" and unquote_plus(parameter.partition("=")[0]) not in _PAGE_PARAMETERS
 
 
-def page_response(page: Page[UserView] | Page[ItemView], query: PageQuery, request: Request) -> Response:
+def page_response(page: Page[Any], query: PageQuery, request: Request) -> Response:
     """A page of a list, with a ``Link`` to the next one if there is one (RFC 8288), and ``X-Total-Count`` if rows were
     counted. The page ends early if it would be larger than ``BELONGINGS_PAGE_BYTES``."""
-    page, body = encode_page(page, request.app.state.container.settings().page_bytes)
+    page, body = encode_page(query.aggregate, page, request.app.state.container.settings().page_bytes)
     headers = {}
     if page.more:
         others = [each for each in request.scope["query_string"].decode().split("&") if _is_filter(each)]

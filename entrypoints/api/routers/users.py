@@ -23,7 +23,7 @@ from entrypoints.api.http.passwords import PasswordsDep
 from entrypoints.api.http.preferences import PreferDep
 from entrypoints.api.http.responses import created_response, item_response, json_response, page_response
 from entrypoints.api.http.unsent import ResponseRoomDep
-from entrypoints.api.queries import PageQuery, UserQuery, strict_query
+from entrypoints.api.queries import UserItemQuery, UserQuery, strict_query
 from entrypoints.api.routing import PooledRoute
 from service_layer import items, users
 
@@ -100,7 +100,7 @@ def create_user_item(
 
 @router.get("/{user_id}/items/", response_model=list[schemas.Item], responses=_ITEMS, dependencies=[strict_query])
 def list_user_items(
-    user_id: UserId, query: Annotated[PageQuery, Query()], uow: UnitOfWorkDep, prefer: PreferDep, request: Request
+    user_id: UserId, query: Annotated[UserItemQuery, Query()], uow: UnitOfWorkDep, prefer: PreferDep, request: Request
 ) -> Response:
     """List the items of a user by id."""
     page = items.list_user_items(uow, user_id, query.page, count=prefer.count)
