@@ -11,6 +11,7 @@ import argparse
 import importlib.util
 import io
 import keyword
+import os
 import re
 import shutil
 import subprocess
@@ -114,6 +115,9 @@ class Name:
 
 
 OURS = Name("Belongings")
+
+ELSEWHERE = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"}
+"""Variables with which Git, in a hook, would work on another repository than the one in the current folder."""
 
 RESERVED_PREFIXES = (
     "BENCH",
@@ -350,7 +354,8 @@ def run(*command: str, folder: Path) -> str:
 
     :raises CannotAdopt: with its last line, if it fails.
     """
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603  # our own
+    here = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
+    result = subprocess.run(command, cwd=folder, env=here, capture_output=True, text=True, check=False)  # noqa: S603  # our own
     if result.returncode:
         said = (result.stderr or result.stdout).strip().splitlines() or [f"status {result.returncode}"]
         raise CannotAdopt(f"{' '.join(command[:4])}: {said[-1]}")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.test_documentation import leads_somewhere
-from tools.adopt import EDITS, LEFT_OUT, LONGEST, CannotAdopt, Name, adopt, edited
+from tools.adopt import EDITS, ELSEWHERE, LEFT_OUT, LONGEST, CannotAdopt, Name, adopt, edited
 
 TOP = Path(__file__).parents[2]
 NAMES = ["Armory", "Customer Relations 2"]
@@ -41,6 +41,8 @@ def author() -> Iterator[None]:
         for who in ("AUTHOR", "COMMITTER"):
             patch.setenv(f"GIT_{who}_NAME", "Rick")
             patch.setenv(f"GIT_{who}_EMAIL", "rick@example.com")
+        for name in ELSEWHERE:
+            patch.delenv(name, raising=False)
         yield
 
 
@@ -95,6 +97,21 @@ def test_it_has_everything_but_what_is_only_about_us(checkout: Path, adopted: Pa
     assert tracked(adopted) == [path for path in tracked(checkout) if path not in LEFT_OUT]
     modes = [[path.stat().st_mode for path in sorted(folder.glob(".ci/*"))] for folder in (checkout, adopted)]
     assert modes[0] == modes[1]
+
+
+def test_nothing_in_it_needs_what_it_does_not_have(adopted: Path) -> None:
+    mentions = [
+        path for path in tracked(adopted) if re.search(r"\badopt(ing)?\.|\badopt\b", (adopted / path).read_text())
+    ]
+    assert mentions == ["docs/decisions/0031-a-copy-under-another-name.md"]
+
+
+def test_a_hook_of_another_repository_does_not_disturb_it(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other"))
+    adopt(checkout, tmp_path / "new", "Armory")
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
 
 
 def test_it_is_a_repository_with_one_commit(adopted: Path, name: Name) -> None:
