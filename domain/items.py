@@ -27,6 +27,25 @@ def exact_price(price: Decimal) -> Decimal:
     return exact
 
 
+def check_title(title: str) -> None:
+    """Reject a title that is blank, too long or not valid text.
+
+    :raises InvalidValue: with the reason.
+    """
+    check_text("title", title, max_length=TITLE_MAX_LENGTH)
+    if not title.strip():
+        raise InvalidValue("title", "must not be blank")
+
+
+def check_description(description: str | None) -> None:
+    """Reject a description that is too long or not valid text.
+
+    :raises InvalidValue: with the reason.
+    """
+    if description is not None:
+        check_text("description", description, max_length=DESCRIPTION_MAX_LENGTH)
+
+
 @dataclass(eq=False, kw_only=True)
 class Item:
     """An item. It may have an owner.
@@ -64,13 +83,7 @@ class Item:
             self.price = exact_price(self.price)
         texts = self.title, self.description
         if texts != self._checked_texts:  # checked once per text: stores check new items again
-            self._check_texts()
+            check_title(self.title)
+            check_description(self.description)
             self.search_text = fold_text(f"{self.title}\n{self.description or ''}")
             self._checked_texts = texts
-
-    def _check_texts(self) -> None:
-        check_text("title", self.title, max_length=TITLE_MAX_LENGTH)
-        if not self.title.strip():
-            raise InvalidValue("title", "must not be blank")
-        if self.description is not None:
-            check_text("description", self.description, max_length=DESCRIPTION_MAX_LENGTH)

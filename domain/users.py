@@ -14,6 +14,20 @@ def canonical_email(email: str) -> str:
     return fold_text(email)
 
 
+def check_email(email: str) -> str:
+    """Return the canonical address.
+
+    :raises InvalidValue: the address does not have the form ``local@domain``, or is too long.
+    """
+    check_text("email", email, max_length=EMAIL_MAX_LENGTH)
+    local, at, domain = email.rpartition("@")
+    if not (local and at and domain) or any(map(str.isspace, email)):
+        raise InvalidValue("email", "must have the form local@domain")
+    key = canonical_email(email)
+    check_text("email", key, max_length=EMAIL_MAX_LENGTH)
+    return key
+
+
 @dataclass(eq=False, kw_only=True)
 class User:
     """A user.
@@ -42,9 +56,4 @@ class User:
 
         :raises InvalidValue: an invariant is broken.
         """
-        check_text("email", self.email, max_length=EMAIL_MAX_LENGTH)
-        local, at, domain = self.email.rpartition("@")
-        if not (local and at and domain) or any(map(str.isspace, self.email)):
-            raise InvalidValue("email", "must have the form local@domain")
-        self.email_key = canonical_email(self.email)
-        check_text("email", self.email_key, max_length=EMAIL_MAX_LENGTH)
+        self.email_key = check_email(self.email)

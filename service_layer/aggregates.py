@@ -102,7 +102,7 @@ class Aggregate(Generic[Entity, View]):
 
     :param name: of its table and of its resource.
     :param entity: a dataclass with ``id``, ``version`` and ``check``. Its fields are the columns of the table.
-    :param view: the fields that clients see, in their order; those that are not fields of the entity are added by hand.
+    :param view: the fields that clients see, in their order. ``view_of`` takes those that the entity does not have.
     :param not_found: the error for an id that does not exist.
     :param unique: by column: the error for a value that another row has.
     :param references: by column: the aggregate whose id it holds. Rows are deleted with the row they refer to.
@@ -137,13 +137,14 @@ class Aggregate(Generic[Entity, View]):
         """Whether a column may have no value."""
         return self._types[column][1]
 
-    def view_of(self, entity: Entity) -> View:
+    def view_of(self, entity: Entity, **more: Any) -> View:
         """Return the view of a stored entity.
 
+        :param more: the fields that are not fields of the entity.
         :raises ValueError: the entity has not been stored.
         """
         require_id(entity)
-        return cast(View, {name: _shown(getattr(entity, name)) for name in self.columns})
+        return cast(View, {name: _shown(getattr(entity, name)) for name in self.columns} | more)
 
     @cached_property
     def _types(self) -> dict[str, tuple[type, bool]]:

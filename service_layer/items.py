@@ -1,18 +1,19 @@
 """Use cases for items."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import TypedDict
 
-from domain.errors import BelongingsError, InvalidValue, ItemNotFound, StaleVersion, UserNotFound
-from domain.items import Item
+from domain.errors import BelongingsError, InvalidValue, UserNotFound
+from domain.items import Item, check_description, check_title, exact_price
 from service_layer.aggregates import NO_FILTER, Filter
 from service_layer.errors import BatchRejected
 from service_layer.idempotency import IdempotentRequest, run_once
 from service_layer.ports import UnitOfWork
-from service_layer.read_models import ITEMS, ItemView, Page, PageParams, item_view
+from service_layer.read_models import ITEMS, ItemView, Page, PageParams
 from service_layer.retrying import retry_on_deadlock
+from service_layer.use_cases import Precondition, create, delete, list_page, read, update
 
 
 class _Details(TypedDict, total=False):
@@ -33,10 +34,6 @@ class ItemChanges(_Details, total=False):
     title: str
 
 
-Precondition = Callable[[ItemView], bool]
-"""Returns whether the item may be changed, given its current state."""
-
-
 @retry_on_deadlock
 def create_item(
     uow: UnitOfWork,
@@ -53,12 +50,7 @@ def create_item(
     :raises InvalidValue: a value breaks an invariant of ``Item``.
     """
     item = Item(title=title, description=description, price=price, owner_id=owner_id)
-
-    def add() -> ItemView:
-        uow.items.add(item)
-        return item_view(item)
-
-    return run_once(uow, idempotency, add)
+    return create(uow, ITEMS, item, idempotency)
 
 
 @retry_on_deadlock
@@ -87,7 +79,7 @@ def create_items(
                 errors[index] = error
         if errors:
             raise BatchRejected(errors)
-        return [item_view(item) for item in items]
+        return [ITEMS.view_of(item) for item in items]
 
     return run_once(uow, idempotency, add)
 
@@ -97,10 +89,7 @@ def read_item(uow: UnitOfWork, item_id: int) -> ItemView:
 
     :raises ItemNotFound: no item has this id.
     """
-    item = uow.views.read(ITEMS, item_id)
-    if item is None:
-        raise ItemNotFound
-    return item
+    return read(uow, ITEMS, item_id)
 
 
 def list_items(uow: UnitOfWork, page: PageParams, filter: Filter = NO_FILTER, *, count: bool = False) -> Page[ItemView]:
@@ -108,8 +97,7 @@ def list_items(uow: UnitOfWork, page: PageParams, filter: Filter = NO_FILTER, *,
 
     :param count: whether to count all matching items, right after the page was read.
     """
-    items = uow.views.list(ITEMS, page, filter)
-    return replace(items, total=uow.views.count(ITEMS, filter)) if count else items
+    return list_page(uow, ITEMS, page, filter, count=count)
 
 
 def list_user_items(uow: UnitOfWork, user_id: int, page: PageParams, *, count: bool = False) -> Page[ItemView]:
@@ -125,7 +113,7 @@ def list_user_items(uow: UnitOfWork, user_id: int, page: PageParams, *, count: b
 
 @retry_on_deadlock
 def update_item(
-    uow: UnitOfWork, item_id: int, changes: ItemChanges, *, precondition: Precondition | None = None
+    uow: UnitOfWork, item_id: int, changes: ItemChanges, *, precondition: Precondition[ItemView] | None = None
 ) -> ItemView:
     """Change some fields of an item. It may get another owner, or none.
 
@@ -134,34 +122,19 @@ def update_item(
     :raises StaleVersion: the precondition does not hold.
     :raises UserNotFound: as for ``create_item``.
     """
-    valid: NewItem = {"title": "any", **changes}
-    Item(**valid)  # checks the new values
-    with uow:
-        item = _get_if(uow, item_id, precondition)
-        for name, value in changes.items():
-            setattr(item, name, value)
-        uow.commit()
-    return item_view(item)
+    if "title" in changes:
+        check_title(changes["title"])
+    check_description(changes.get("description"))
+    if (price := changes.get("price")) is not None:
+        exact_price(price)
+    return update(uow, ITEMS, item_id, changes, precondition)
 
 
 @retry_on_deadlock
-def delete_item(uow: UnitOfWork, item_id: int, *, precondition: Precondition | None = None) -> None:
+def delete_item(uow: UnitOfWork, item_id: int, *, precondition: Precondition[ItemView] | None = None) -> None:
     """Delete an item.
 
     :raises ItemNotFound: no item has this id.
     :raises StaleVersion: the precondition does not hold.
     """
-    with uow:
-        uow.items.remove(_get_if(uow, item_id, precondition))
-        uow.commit()
-
-
-def _get_if(uow: UnitOfWork, item_id: int, precondition: Precondition | None) -> Item:
-    """Return the item, locked until this unit of work ends.
-
-    :raises StaleVersion: the precondition does not hold.
-    """
-    item = uow.items.get(item_id)
-    if precondition and not precondition(item_view(item)):
-        raise StaleVersion
-    return item
+    delete(uow, ITEMS, item_id, precondition)

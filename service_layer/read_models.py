@@ -137,13 +137,3 @@ def page_of(aggregate: Aggregate[Any, View], rows: Sequence[View], page: PagePar
     if len(rows) * sum(aggregate.long_texts.values()) <= page.characters:  # true for items by default; counting is slow
         return found
     return bounded(aggregate, found, page.characters)
-
-
-def user_view(user: User, items: list[ItemView] | None = None) -> UserView:
-    """Return the view of a stored user."""
-    view = USERS.view_of(user)
-    view["items"] = items or []
-    return view
-
-
-item_view = ITEMS.view_of

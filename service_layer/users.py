@@ -1,25 +1,16 @@
 """Use cases for users."""
 
-from collections.abc import Callable
-from dataclasses import replace
 from typing import TypedDict
 
-from domain.errors import StaleVersion, UserNotFound
+from domain.errors import StaleVersion
 from domain.passwords import PASSWORD_MIN_LENGTH, check_password
-from domain.users import User
+from domain.users import User, check_email
 from service_layer.aggregates import NO_FILTER, Filter, require_id
 from service_layer.idempotency import IdempotentRequest, run_once
 from service_layer.ports import PasswordHasher, UnitOfWork
-from service_layer.read_models import (
-    EMBEDDED_ITEMS,
-    USERS,
-    Page,
-    PageParams,
-    UserView,
-    item_view,
-    user_view,
-)
+from service_layer.read_models import EMBEDDED_ITEMS, ITEMS, USERS, Page, PageParams, UserView
 from service_layer.retrying import retry_on_deadlock
+from service_layer.use_cases import Precondition, list_page, read
 
 
 class UserChanges(TypedDict, total=False):
@@ -28,10 +19,6 @@ class UserChanges(TypedDict, total=False):
     email: str
     password: str
     is_active: bool
-
-
-Precondition = Callable[[UserView], bool]
-"""Returns whether the user may be changed, given their current state."""
 
 
 @retry_on_deadlock
@@ -56,7 +43,7 @@ def create_user(
 
     def add() -> UserView:
         uow.users.add(user)
-        return user_view(user)
+        return USERS.view_of(user, items=[])
 
     return run_once(uow, idempotency, add)
 
@@ -66,10 +53,7 @@ def read_user(uow: UnitOfWork, user_id: int) -> UserView:
 
     :raises UserNotFound: no user has this id.
     """
-    user = uow.views.read(USERS, user_id)
-    if user is None:
-        raise UserNotFound
-    return user
+    return read(uow, USERS, user_id)
 
 
 def list_users(uow: UnitOfWork, page: PageParams, filter: Filter = NO_FILTER, *, count: bool = False) -> Page[UserView]:
@@ -77,8 +61,7 @@ def list_users(uow: UnitOfWork, page: PageParams, filter: Filter = NO_FILTER, *,
 
     :param count: whether to count all matching users, right after the page was read.
     """
-    users = uow.views.list(USERS, page, filter)
-    return replace(users, total=uow.views.count(USERS, filter)) if count else users
+    return list_page(uow, USERS, page, filter, count=count)
 
 
 @retry_on_deadlock
@@ -89,7 +72,7 @@ def update_user(
     changes: UserChanges,
     *,
     password_min_length: int = PASSWORD_MIN_LENGTH,
-    precondition: Precondition | None = None,
+    precondition: Precondition[UserView] | None = None,
 ) -> UserView:
     """Change some fields of a user.
 
@@ -99,7 +82,7 @@ def update_user(
     :raises EmailTaken: as for ``create_user``.
     """
     if "email" in changes:
-        User(email=changes["email"], hashed_password="")  # checks the new address
+        check_email(changes["email"])
     hashed = None
     if "password" in changes:
         check_password(changes["password"], min_length=password_min_length)
@@ -114,11 +97,11 @@ def update_user(
         user.is_active = changes.get("is_active", user.is_active)
         user.hashed_password = hashed or user.hashed_password
         uow.commit()
-    return user_view(user, items)
+    return USERS.view_of(user, items=items)
 
 
 @retry_on_deadlock
-def delete_user(uow: UnitOfWork, user_id: int, *, precondition: Precondition | None = None) -> None:
+def delete_user(uow: UnitOfWork, user_id: int, *, precondition: Precondition[UserView] | None = None) -> None:
     """Delete a user and all of their items.
 
     :raises UserNotFound: no user has this id.
@@ -133,7 +116,7 @@ def delete_user(uow: UnitOfWork, user_id: int, *, precondition: Precondition | N
 
 
 def _check_precondition(
-    uow: UnitOfWork, user: User, precondition: Precondition | None, *, for_update: bool = False
+    uow: UnitOfWork, user: User, precondition: Precondition[UserView] | None, *, for_update: bool = False
 ) -> UserView:
     """Return the view of a user that this unit of work has loaded.
 
@@ -141,7 +124,7 @@ def _check_precondition(
     :raises StaleVersion: the precondition does not hold.
     """
     items = uow.items.find("owner_id", require_id(user), EMBEDDED_ITEMS, for_update=for_update)
-    view = user_view(user, [item_view(item) for item in items])
+    view = USERS.view_of(user, items=[ITEMS.view_of(item) for item in items])
     if precondition and not precondition(view):
         raise StaleVersion
     return view

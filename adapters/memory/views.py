@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, cast
+from typing import Any
 
-from domain.users import User
 from service_layer.aggregates import NO_FILTER, Aggregate, AnyAggregate, Entity, Filter, View, require_id
 from service_layer.ports import IdempotencyRecord
 from service_layer.read_models import (
@@ -16,7 +15,6 @@ from service_layer.read_models import (
     Page,
     PageParams,
     bounded,
-    user_view,
 )
 
 
@@ -79,7 +77,7 @@ def _view(state: State, aggregate: Aggregate[Entity, View], entity: Entity) -> V
         return aggregate.view_of(entity)
     items = state.matching(ITEMS, {"owner_id": entity.id})
     views = [ITEMS.view_of(item) for item in islice(items, EMBEDDED_ITEMS)]
-    return cast(View, user_view(cast(User, entity), views))
+    return aggregate.view_of(entity, items=views)
 
 
 class _Order:

@@ -15,9 +15,7 @@ from service_layer.read_models import (
     Page,
     PageParams,
     bounded,
-    item_view,
     page_of,
-    user_view,
 )
 
 ITEM = Item(title="Towel", description="Big", price=Decimal("42.50"), owner_id=1, id=7)
@@ -55,34 +53,34 @@ def test_a_row_too_many_tells_that_there_are_more(read: list[int], shown: list[i
 
 def test_an_item_is_shown_in_the_order_of_the_wire() -> None:
     shown = {"title": "Towel", "description": "Big", "price": 42.5, "id": 7, "owner_id": 1}
-    assert list(item_view(ITEM).items()) == list(shown.items())
+    assert list(ITEMS.view_of(ITEM).items()) == list(shown.items())
 
 
 def test_an_item_without_a_price_is_shown_without_one() -> None:
-    assert item_view(Item(title="Towel", id=7))["price"] is None
+    assert ITEMS.view_of(Item(title="Towel", id=7))["price"] is None
 
 
 @pytest.mark.parametrize("price", ["0", "0.01", "0.29", "1.15", "1234567890.12", "9999999999.99"])
 def test_a_price_is_shown_exactly(price: str) -> None:
-    shown = item_view(Item(title="Towel", id=7, price=Decimal(price)))["price"]
+    shown = ITEMS.view_of(Item(title="Towel", id=7, price=Decimal(price)))["price"]
     assert Decimal(repr(shown)) == Decimal(price)
 
 
 def test_a_user_is_shown_without_password_key_or_version() -> None:
     user = User(email="Rick@example.com", hashed_password="secret", id=1)
-    assert user_view(user) == {"email": "Rick@example.com", "id": 1, "is_active": True, "items": []}
-    assert user_view(user, [item_view(ITEM)])["items"] == [item_view(ITEM)]
+    assert USERS.view_of(user, items=[]) == {"email": "Rick@example.com", "id": 1, "is_active": True, "items": []}
+    assert USERS.view_of(user, items=[ITEMS.view_of(ITEM)])["items"] == [ITEMS.view_of(ITEM)]
 
 
 def test_what_is_not_stored_cannot_be_shown() -> None:
     with pytest.raises(ValueError, match="the entity has not been stored"):
-        item_view(Item(title="Towel"))
+        ITEMS.view_of(Item(title="Towel"))
     with pytest.raises(ValueError, match="the entity has not been stored"):
-        user_view(User(email="a@b", hashed_password="x"))
+        USERS.view_of(User(email="a@b", hashed_password="x"))
 
 
 def _items(*sizes: int) -> list[ItemView]:
-    return [item_view(Item(title="x", description="x" * size, id=n)) for n, size in enumerate(sizes, 1)]
+    return [ITEMS.view_of(Item(title="x", description="x" * size, id=n)) for n, size in enumerate(sizes, 1)]
 
 
 @pytest.mark.parametrize(
@@ -93,5 +91,5 @@ def test_a_page_ends_before_it_has_too_many_characters(characters: int, shown: i
     rows = _items(2, 3, 4)
     found = page_of(ITEMS, rows, PageParams(characters=characters))
     assert found == Page(rows[:shown], more)
-    users = [user_view(User(email="a@example.com", hashed_password="x", id=1), [row]) for row in rows]
+    users = [USERS.view_of(User(email="a@example.com", hashed_password="x", id=1), items=[row]) for row in rows]
     assert bounded(USERS, Page(users, False), characters) == Page(users[:shown], more)
