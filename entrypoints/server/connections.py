@@ -37,8 +37,9 @@ _HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 _AUTHORITY = re.compile(rb"[^/]+://(?:[^/?@]*@)?([^/?]*)")
 """The scheme, user, and host with port of an absolute URL."""
 
-PIPELINE_LIMIT = 100
-"""The maximum requests that a client may send before it gets the first response; more close the connection."""
+PIPELINE_LIMIT = 10
+"""The maximum requests that wait for the response to an earlier one of their connection; more close the connection.
+Ten with ``FIELD_LIMIT`` fields each take 170 KiB."""
 
 _ACCEPT_PAUSE = 1e-6
 """Seconds, which the system rounds up to about 60 µs, in which other workers can accept the next connection. Without

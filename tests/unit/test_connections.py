@@ -11,7 +11,7 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from entrypoints.api.middleware.browser_guard import BrowserGuardMiddleware
-from entrypoints.server.connections import FIELD_LIMIT, HEAD_LIMIT, Connection, ConnectionLimits
+from entrypoints.server.connections import FIELD_LIMIT, HEAD_LIMIT, PIPELINE_LIMIT, Connection, ConnectionLimits
 from entrypoints.server.draining import DrainingConnection
 
 
@@ -284,6 +284,18 @@ def test_all_pipelined_requests_end_when_their_client_disconnects() -> None:
             await asyncio.gather(*connection.tasks)
         assert disconnected == [True]
         assert connection.transport.said == b""
+
+    asyncio.run(act())
+
+
+def test_few_pipelined_requests_are_kept_in_memory_and_all_of_them_are_answered() -> None:
+    async def act() -> None:
+        connection = connected(_answer_and_stay)
+        connection.data_received(GET * 100)
+        assert len(connection.pipeline) == PIPELINE_LIMIT == 10
+        while not connection.transport.is_closing():
+            await asyncio.sleep(0)
+        assert connection.transport.said.count(b"HTTP/1.1 204 ") == 1 + PIPELINE_LIMIT
 
     asyncio.run(act())
 
