@@ -1,14 +1,21 @@
 """What every store promises for every aggregate."""
 
+from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from adapters.sql.engine.engines import parse_url
 from adapters.sql.mapping.tables import ENTITIES
+from adapters.sql.operations.database import SqlDatabaseOperations
 from domain.errors import StaleVersion
+from entrypoints.container import SqlContainer
 from service_layer.aggregates import AnyAggregate
+from tests.conftest import Databases
 from tests.contract.samples import add_sample, stored_sample, values
 from tests.contract.stored import Units
+from tests.databases import SQL
 
 AGGREGATES = list(ENTITIES.values())
 REFERENCES = [(aggregate, column) for aggregate in AGGREGATES for column in aggregate.references]
@@ -139,3 +146,19 @@ def test_what_refers_to_something_is_found_and_is_removed_with_it(
         for gone in (first, second):
             with pytest.raises(aggregate.not_found):
                 uow.repository(aggregate).get(gone)
+
+
+@pytest.mark.parametrize("container", SQL, indirect=True)
+def test_every_aggregate_is_copied_backed_up_checked_and_restored(
+    container: SqlContainer, databases: Databases, tmp_path: Path
+) -> None:
+    for aggregate, number in product(AGGREGATES, range(3)):
+        stored_sample(container.unit_of_work, aggregate, number)
+    counts = {table.name: container.unit_of_work().views.count(aggregate) for table, aggregate in ENTITIES.items()}
+    target = parse_url(databases.empty("sqlite"))
+    copy = SqlDatabaseOperations(target)
+    assert SqlDatabaseOperations(container.url()).copy_to(copy, lambda *_: None) == counts
+    assert list(SqlDatabaseOperations(container.url()).check()) == list(copy.check()) == []
+    assert copy.back_up(tmp_path / "backup.db", lambda *_: None, overwrite=False).rows == counts
+    restored, former = copy.restore(tmp_path / "backup.db", lambda *_: None)
+    assert (restored.rows, former is not None) == (counts, True)
