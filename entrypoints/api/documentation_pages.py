@@ -3,11 +3,13 @@
 import re
 from base64 import b64encode
 from hashlib import sha256
+from os import stat_result
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
-from fastapi_offline import FastAPIOffline
+from fastapi.staticfiles import StaticFiles
+from starlette.types import Scope
 
 _ASSETS = "/static-offline-docs"
 _INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
@@ -22,10 +24,21 @@ def documented_app(**options: Any) -> FastAPI:
 
     :param options: arguments of ``FastAPI``.
     """
-    app = FastAPIOffline(None, None, static_url=_ASSETS, **options)  # its own pages have no content security policy
+    app = FastAPI(docs_url=None, redoc_url=None, **options)
+    app.mount(_ASSETS, _Assets(packages=[("fastapi_offline", "static")]))
     app.add_route("/docs", _swagger_ui, include_in_schema=False)
     app.add_route("/redoc", _redoc, include_in_schema=False)
     return app
+
+
+class _Assets(StaticFiles):
+    """The scripts, always whole: Starlette refuses a ``Range`` that is not valid in plain text."""
+
+    def file_response(self, full_path: Any, stat_result: stat_result, scope: Scope, status_code: int = 200) -> Response:
+        scope["headers"] = [each for each in scope["headers"] if each[0] != b"range"]
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers["Accept-Ranges"] = "none"
+        return response
 
 
 async def _swagger_ui(request: Request) -> Response:

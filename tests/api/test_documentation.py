@@ -302,6 +302,17 @@ def test_pages_run_only_their_own_scripts_and_cannot_be_framed(client: TestClien
     assert not re.search(r"\son\w+=|javascript:", response.text)
 
 
+@pytest.mark.parametrize("range", ["", "bytes=0-9", "bytes=9-0", "bytes=x-", "bytes=999999999-", "lines=1-2"])
+def test_scripts_are_sent_whole(client: TestClient, range: str) -> None:
+    path = "/static-offline-docs/swagger-ui.css"
+    whole = client.get(path)
+    assert whole.headers["Accept-Ranges"] == "none"
+    response = client.get(path, headers={"Range": range})
+    assert (response.status_code, response.content == whole.content) == (200, True)
+    assert client.get(path, headers={"If-None-Match": whole.headers["ETag"]}).status_code == 304
+    assert client.head(path, headers={"Range": range}).headers["Content-Length"] == str(len(whole.content))
+
+
 def test_a_patch_can_have_the_media_type_of_merge_patches(document: dict[str, Any], client: TestClient) -> None:
     for path in ("/users/{user_id}", "/items/{item_id}"):
         content = document["paths"][path]["patch"]["requestBody"]["content"]

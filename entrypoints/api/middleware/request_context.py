@@ -78,7 +78,7 @@ class RequestContextMiddleware:
                 await send(message)
                 return
             status = message["status"]
-            public = type(scope.get("endpoint")) is StaticFiles
+            public = isinstance(scope.get("endpoint"), StaticFiles)
             await send({**message, "headers": [*message["headers"], *common_headers(id, public=public)]})
             if body_received and not disconnected and perf_counter() - started > _CHECK_DISCONNECT_AFTER:
                 disconnected = _is_disconnected(receive)
