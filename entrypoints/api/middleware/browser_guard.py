@@ -60,7 +60,7 @@ class BrowserGuardMiddleware:
         if host and not self._serves_host(host) and not get_route_path(scope).startswith("/health/"):
             return 421, WRONG_HOST
         if scope["method"] not in _SAFE_METHODS:
-            own = b"%b://%b" % (scope["scheme"].encode(), host or b"")
+            own = b"%b://%b" % (scope.get("scheme", "http").encode(), host or b"")
             if self._is_cross_origin(own, origin, site):
                 return 403, CROSS_ORIGIN
         return None
