@@ -6,16 +6,15 @@ from socket import SHUT_RDWR, socket
 from ssl import SSLContext
 from typing import Any, cast
 
-from uvicorn import Config
-
 from entrypoints.server.connections import Connection
 from entrypoints.server.draining import DrainingConnection
+from entrypoints.server.proxies import ProxyConfig
 
 _SHUTDOWN_TIMEOUT = 2.0
 """Seconds for a client to confirm the end of the TLS session when the connection is closed."""
 
 
-class TlsConfig(Config):
+class TlsConfig(ProxyConfig):
     """A configuration that leaves the TLS handshake to ``TlsConnection``.
 
     With uvicorn's own, the event loop does the handshake before there is a connection that could be counted.

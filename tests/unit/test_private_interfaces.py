@@ -353,6 +353,34 @@ def test_uvicorn_keeps_its_tls_context_in_the_configuration(tmp_path: Path) -> N
     assert isinstance(config.ssl, ssl.SSLContext)
 
 
+@private("uvicorn: `ProxyHeadersMiddleware.trusted_hosts`, `_TrustedHosts`", "entrypoints/server/proxies.py")
+def test_uvicorn_keeps_the_address_of_a_proxy_if_the_trusted_hosts_find_no_other() -> None:
+    from uvicorn import Config
+    from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware, _TrustedHosts
+
+    class Hosts(_TrustedHosts):
+        found = "", 0
+
+        def get_trusted_client_address(self, x_forwarded_for: str) -> tuple[str, int]:
+            return self.found
+
+    config = Config(_never, log_config=None, proxy_headers=True, forwarded_allow_ips=["10.0.0.0/8"])
+    config.load()
+    assert isinstance(config.loaded_app, ProxyHeadersMiddleware)
+    assert "10.1.2.3" in config.loaded_app.trusted_hosts
+    clients: list[Any] = []
+
+    async def app(scope: Any, _receive: Any, _send: Any) -> None:
+        clients.append(scope["client"])
+
+    middleware: Any = ProxyHeadersMiddleware(app)
+    middleware.trusted_hosts = Hosts(["10.0.0.0/8"])
+    for Hosts.found in (("", 0), ("1.2.3.4", 5)):
+        headers = [(b"x-forwarded-for", b"a")]
+        run(middleware({"type": "http", "client": ("10.1.2.3", 80), "headers": headers}, None, None))
+    assert clients == [("10.1.2.3", 80), ("1.2.3.4", 5)]
+
+
 @private("uvicorn: `supervisors.Multiprocess`", "entrypoints/server/workers.py")
 def test_uvicorn_ends_its_workers_by_methods_of_the_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
     from uvicorn import Config

@@ -69,7 +69,7 @@ def _client(scope: Scope) -> str:
     try:
         address = ip_address(host)
     except ValueError:
-        return "unknown"  # a Unix socket, or not an address in a proxy's header
+        return "unknown"  # a Unix socket, or, without `belongings serve`, what a proxy's header says
     if isinstance(address, IPv6Address):
         return str(address.ipv4_mapped or IPv6Address(int(address) >> _IPV6_HOST_BITS << _IPV6_HOST_BITS))
     return str(address)
