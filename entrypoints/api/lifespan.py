@@ -5,7 +5,6 @@ from asyncio import CancelledError
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
-from math import ceil
 
 from anyio.to_thread import run_sync
 from fastapi import FastAPI
@@ -54,12 +53,12 @@ def _thread_pools(store: Store, settings: Settings) -> ThreadPools:
         thread=min(settings.pool_wait, settings.deadline / 2),  # leaves half of the time for the work itself
         deadline=settings.deadline,
         max_queued=settings.queue,
-        max_pending=ceil(settings.requests / 5),  # leaves the rest to other requests
     )
     return ThreadPools(
         store,
         threads=settings.threads,
         processors=processors(),
+        requests=settings.requests,
         timeouts=Timeouts(thread=settings.pool_wait, deadline=settings.deadline, max_queued=settings.queue),
         scans=settings.scan_threads,
         scan_timeouts=replace(turns, work=settings.scan_wait),

@@ -4,6 +4,7 @@ import logging
 from asyncio import create_task, sleep
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import monotonic
 
 from domain.errors import BelongingsError
 from entrypoints.api.thread_pools import ThreadPool
@@ -38,7 +39,7 @@ async def _purge(store: Store, thread_pool: ThreadPool) -> None:
         await sleep(pause)
         pause = _POLL_INTERVAL
         try:
-            if await thread_pool.run(store.purge):
+            if await thread_pool.run_since(monotonic(), store.purge, is_request=False):
                 pause = _PAUSE
         except StorageUnavailable:
             pause = _RETRY_INTERVAL  # /health/ready reports it

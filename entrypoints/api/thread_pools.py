@@ -4,7 +4,7 @@ from asyncio import Future, TimerHandle, get_running_loop
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, suppress
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 from queue import Empty, SimpleQueue
@@ -29,6 +29,10 @@ _GROUP_SECONDS = 0.1
 _WORK_ENDS_AT = 0.9
 """The fraction of a deadline after which the work itself gives up, while there is still time to report the outcome."""
 
+_TENTHS = {"writing": 4, "scanning": 2, "hashing": 2, "batches": 1}
+"""The tenths of all concurrent requests that each kind of work may have. The last tenth is for reads only, so reads do
+not get a 503 because of other work."""
+
 _CHECK_DEADLINE = 0.75
 """Seconds for a readiness check, which is answered within one second."""
 
@@ -44,7 +48,7 @@ class Timeouts:
     :param deadline: in all; then the caller gets an error, even if the work still runs.
     :param work: for the work itself, once it has a thread; by default until the deadline.
     :param max_queued: jobs that may wait for a thread; further ones are refused at once.
-    :param max_pending: jobs with a waiting caller, queued or running; further ones are refused at once.
+    :param max_pending: requests that are queued or running; further ones are refused at once.
     """
 
     thread: float = 3.0
@@ -160,9 +164,13 @@ class ThreadPool:
         """
         return self.run_since(monotonic(), partial(work, *args, **kwargs))
 
-    async def run_since(self, start: float, work: Callable[[], Result]) -> Result:
-        """Run the work as if ``run`` had been called at this time of ``time.monotonic``."""
-        if self.waiting >= self._timeouts.max_queued or self._pending >= self._timeouts.max_pending:
+    async def run_since(self, start: float, work: Callable[[], Result], *, is_request: bool = True) -> Result:
+        """Run the work as if ``run`` had been called at this time of ``time.monotonic``.
+
+        :param is_request: False for work of the service itself, which waits however many requests wait.
+        """
+        is_full = self.waiting >= self._timeouts.max_queued or self._pending >= self._timeouts.max_pending
+        if is_request and is_full:
             raise StorageUnavailable("too many requests wait for the database")
         job = _Job(work, start + _WORK_ENDS_AT * self._deadline, self._timeouts.work)
         self._jobs.put(job)
@@ -246,6 +254,7 @@ class ThreadPools:
     processor: a password takes one of them, and 19 MiB, for 20 ms. ``checking`` has one, for readiness checks while all
     other pools are busy.
 
+    :param requests: the most requests in progress at once; each pool but ``reading`` may have a part of them.
     :param scans: threads of ``scanning``.
     """
 
@@ -255,19 +264,25 @@ class ThreadPools:
         *,
         threads: int,
         processors: int,
+        requests: int,
         timeouts: Timeouts,
         scans: int,
         scan_timeouts: Timeouts,
         batch_timeouts: Timeouts,
     ) -> None:
+
+        def share(pool: str, timeouts: Timeouts) -> Timeouts:
+            return replace(timeouts, max_pending=max(1, requests * _TENTHS[pool] // 10))
+
         self.reading = ThreadPool("reading", threads, timeouts, may_scan=False)
-        self.scanning = ThreadPool("scanning", scans, scan_timeouts)
+        self.scanning = ThreadPool("scanning", scans, share("scanning", scan_timeouts))
+        writing = share("writing", timeouts)
         if store.single_writer:
-            self.writing = ThreadPool("writing", 1, timeouts, changes=True, group_commit=store.group_commit)
+            self.writing = ThreadPool("writing", 1, writing, changes=True, group_commit=store.group_commit)
         else:
-            self.writing = ThreadPool("writing", threads, timeouts, changes=True)
-        self.batches = ThreadPool("batches", 1, batch_timeouts, changes=True)
-        self.hashing = ThreadPool("hashing", processors, timeouts, changes=True)
+            self.writing = ThreadPool("writing", threads, writing, changes=True)
+        self.batches = ThreadPool("batches", 1, share("batches", batch_timeouts), changes=True)
+        self.hashing = ThreadPool("hashing", processors, share("hashing", timeouts), changes=True)
         self.checking = ThreadPool("checking", 1, Timeouts(deadline=_CHECK_DEADLINE))
 
     def __iter__(self) -> Iterator[ThreadPool]:

@@ -1,10 +1,13 @@
 """Thread pools: timeouts, cancellation, group commits, and that one pool does not block another."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock
 from threading import enumerate as enumerate_threads
+from time import monotonic
 
 import pytest
 from anyio import create_task_group, move_on_after, run, sleep
@@ -16,9 +19,10 @@ from entrypoints.api.app import create_app
 from entrypoints.api.thread_pools import ThreadPool, Timeouts
 from entrypoints.container import Container, build_container
 from entrypoints.logging import request_id
-from entrypoints.settings import Settings
+from entrypoints.settings import Settings, processors
 from service_layer.deadline import seconds_left
 from service_layer.errors import OutcomeUnknown, StorageUnavailable
+from tests.conftest import FastHasher
 
 LONG_TIMEOUTS = Timeouts(thread=30, deadline=60)
 
@@ -193,6 +197,59 @@ def test_only_jobs_with_a_waiting_caller_count_as_pending() -> None:
         await thread_pool.run(work)
 
     run(main)
+
+
+def test_work_of_the_service_itself_waits_however_many_requests_wait() -> None:
+    async def main() -> None:
+        thread_pool = ThreadPool("test", 1, Timeouts(thread=30, deadline=60, max_queued=0, max_pending=0))
+        with pytest.raises(StorageUnavailable):
+            await thread_pool.run(divmod, 7, 2)
+        assert await thread_pool.run_since(monotonic(), lambda: "done", is_request=False) == "done"
+
+    run(main)
+
+
+def test_reads_have_places_however_many_other_requests_there_are() -> None:
+    container = build_container(Settings(database_url="memory://", requests=50, threads=1, deadline=60))  # type: ignore[arg-type]  # pydantic makes it a secret
+    container.hasher.override(FastHasher())
+    app = create_app(container)
+    go_on = Event()
+    bodies: dict[str, Callable[[int], object]] = {
+        "/users/": lambda n: {"email": f"rick{n}@example.com", "password": "wubbalubba"},
+        "/items/": lambda n: {"title": "Towel"},
+        "/items/batch": lambda n: [{"title": "Towel"}],
+    }
+    statuses: dict[str, Counter[int]] = {path: Counter() for path in (*bodies, "/items/?q=towel")}
+
+    async def search(client: AsyncClient) -> None:
+        statuses["/items/?q=towel"][(await client.get("/items/?q=towel")).status_code] += 1
+
+    async def create(client: AsyncClient, path: str, body: object) -> None:
+        statuses[path][(await client.post(path, json=body)).status_code] += 1
+
+    async def main() -> None:
+        async with (
+            app.router.lifespan_context(app),
+            AsyncClient(transport=ASGITransport(app), base_url="http://belongings", timeout=60) as client,
+            create_task_group() as group,
+        ):
+            pools = app.state.thread_pools
+            for pool in (pools.hashing, pools.writing, pools.batches, pools.scanning):
+                for _ in range(processors() if pool is pools.hashing else 1):
+                    group.start_soon(partial(pool.run_since, monotonic(), go_on.wait, is_request=False))
+            for n in range(60):
+                group.start_soon(search, client)
+                for path, body in bodies.items():
+                    group.start_soon(create, client, path, body(n))
+            while sum(pool.waiting for pool in pools) + sum(map(Counter.total, statuses.values())) < 60 * len(statuses):
+                await sleep(0)
+            for _ in range(10):
+                assert (await client.get("/items/")).status_code == 200
+                assert (await client.get("/users/1")).status_code == 404
+            go_on.set()
+
+    run(main)
+    assert all(set(counts) == {200, 503} for counts in statuses.values())
 
 
 def test_a_pool_with_a_hanging_job_can_be_closed_and_the_job_can_end_later() -> None:
