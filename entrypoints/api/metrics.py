@@ -5,7 +5,7 @@ With several workers, any of them answers for all: each stores its metrics in fi
 """
 
 import os
-from asyncio import create_task, sleep
+from asyncio import Task, create_task, shield, sleep
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +15,7 @@ from fastapi import Request, Response
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
+from starlette.concurrency import run_in_threadpool
 
 from entrypoints.api.thread_pools import ThreadPools
 from entrypoints.background_writer import dropped_lines
@@ -50,6 +51,7 @@ class Metrics:
         self._dropped_before = dropped_lines()
         self._lock = Lock()
         self._observers: dict[tuple[str, str, int | str | None], Callable[[float], None]] = {}
+        self._encodings: dict[str, Task[bytes]] = {}
         self._update: Callable[[], None] = lambda: None
 
     def count(self, access: Access) -> None:
@@ -89,16 +91,22 @@ class Metrics:
             if task:
                 task.cancel()
 
-    def respond(self, request: Request) -> Response:
-        """All metrics, in the format that the client accepts. Starlette runs this in a thread."""
+    async def respond(self, request: Request) -> Response:
+        """All metrics, in the format that the client accepts. Simultaneous requests share one result."""
+        encode, media_type = choose_encoder(request.headers.get("Accept", ""))
+        encoding = self._encodings.get(media_type)
+        if encoding is None or encoding.done():
+            encoding = self._encodings[media_type] = create_task(run_in_threadpool(self._encode, encode))
+        return Response(await shield(encoding), headers={"Content-Type": media_type})
+
+    def _encode(self, encode: Callable[[CollectorRegistry], bytes]) -> bytes:
         self._update()
         registry = self._registry
         if self._folder:
             _remove_gauges_of_dead_processes(Path(self._folder))
             registry = CollectorRegistry()
             MultiProcessCollector(registry, self._folder)  # type: ignore[no-untyped-call]  # it has no types
-        encode, media_type = choose_encoder(request.headers.get("Accept", ""))
-        return Response(encode(registry), headers={"Content-Type": media_type})
+        return encode(registry)
 
 
 def _gauge(name: str, documentation: str, registry: CollectorRegistry) -> Gauge:

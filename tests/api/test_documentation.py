@@ -14,6 +14,7 @@ from jsonschema_rs import Draft202012Validator
 from pydantic import SecretStr
 
 from domain.errors import ItemNotFound
+from entrypoints.api import documentation_pages
 from entrypoints.api.app import create_app
 from entrypoints.api.http.openapi import problems
 from entrypoints.api.http.problems import problem_types
@@ -174,6 +175,8 @@ def test_routes_that_are_added_later_are_documented_alike(client: TestClient) ->
     assert isinstance(client.app, FastAPI)
     client.app.openapi()
 
+    assert "/later" not in client.get("/openapi.json").json()["paths"]
+
     @client.app.get("/later", responses=problems(ItemNotFound))
     def later() -> None:
         pass
@@ -181,6 +184,12 @@ def test_routes_that_are_added_later_are_documented_alike(client: TestClient) ->
     responses = client.get("/openapi.json").json()["paths"]["/later"]["get"]["responses"]
     assert "X-Request-ID" in responses["200"]["headers"]
     assert list(responses["404"]["content"]) == ["application/problem+json"]
+
+
+def test_the_document_is_encoded_once(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = client.get("/openapi.json").content
+    monkeypatch.setattr(documentation_pages, "JSONResponse", None)
+    assert client.get("/openapi.json").content == expected
 
 
 def test_problems_have_their_media_type_and_nothing_else_has(document: dict[str, Any]) -> None:

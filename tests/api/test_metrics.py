@@ -1,10 +1,14 @@
 """``/metrics``, and the settings that turn it and the documentation off."""
 
 import re
+from asyncio import create_task, gather, run, sleep
 from collections.abc import Iterator
+from threading import Event
 
 import pytest
 from fastapi.testclient import TestClient
+from httpx2 import ASGITransport, AsyncClient
+from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from entrypoints.api import metrics
@@ -42,6 +46,33 @@ def test_requests_are_counted_by_method_route_and_status(client: TestClient) -> 
         '{method="GET",route="-",status="404"}': 2,
         '{method="OTHER",route="/items/",status="405"}': 1,
     }
+
+
+def test_simultaneous_requests_for_metrics_share_one_result(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded, all_are_there = [], Event()
+
+    def encode(registry: CollectorRegistry) -> bytes:
+        encoded.append(registry)
+        all_are_there.wait(60)
+        return b"the metrics"
+
+    monkeypatch.setattr(metrics, "choose_encoder", lambda accept: (encode, "text/plain"))
+
+    async def scrape() -> list[bytes]:
+        async with AsyncClient(transport=ASGITransport(client.app), base_url="http://localhost") as same_loop:
+            requests = [create_task(same_loop.get("/metrics")) for _ in range(20)]
+            while not encoded:
+                await sleep(0.001)
+            for _ in range(100):
+                await sleep(0)
+            requests.pop().cancel()
+            all_are_there.set()
+            return [response.content for response in await gather(*requests)]
+
+    assert run(scrape()) == [b"the metrics"] * 19
+    assert len(encoded) == 1
 
 
 def test_the_duration_of_requests_is_a_histogram(client: TestClient) -> None:
