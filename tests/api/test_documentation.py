@@ -126,6 +126,12 @@ def test_every_tag_has_a_description(document: dict[str, Any]) -> None:
     assert {tag for _, operation in operations(document) for tag in operation["tags"]} == described
 
 
+def test_a_tag_that_nobody_described_is_described_by_its_name() -> None:
+    app = create_app(build_container(Settings(database_url=SecretStr("memory://"))))
+    app.add_api_route("/heroes/", lambda: None, tags=["heroes"])
+    assert app.openapi()["tags"][-1] == {"name": "heroes", "description": "Heroes."}
+
+
 def test_every_response_has_a_request_id(document: dict[str, Any]) -> None:
     for _, operation in operations(document):
         assert all("X-Request-ID" in response["headers"] for response in operation["responses"].values())

@@ -83,10 +83,16 @@ def _complete(schema: dict[str, Any]) -> None:
     )
     components = schema.setdefault("components", {}).setdefault("schemas", {})
     components |= models["$defs"]
+    tags: dict[str, Any] = {tag["name"]: tag for tag in schema.get("tags", [])}
     schema.setdefault("security", [])  # none, unless an operation declares it
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():
             _complete_operation(path, method, operation)
+            tags |= {
+                tag: {"name": tag, "description": f"{tag.capitalize()}."} | tags.get(tag, {})
+                for tag in operation.get("tags", [])
+            }
+    schema["tags"] = list(tags.values())
     for unused in ("HTTPValidationError", "ValidationError"):
         components.pop(unused, None)
     _complete_integers(schema)

@@ -59,7 +59,7 @@ _STATUSES: dict[type[BelongingsError], tuple[int, str]] = {
 """By error or base class of errors: the status, and the name of the problem type, by default the error's own name."""
 
 
-def _errors() -> dict[tuple[int, str], type[BelongingsError]]:
+def problem_errors() -> dict[tuple[int, str], type[BelongingsError]]:
     """The error of each status and problem type. Aggregates may have added some since this module was imported."""
     named = [error for error, (_, name) in _STATUSES.items() if name]
     errors = [*NotFound.__subclasses__(), *AlreadyTaken.__subclasses__(), *named]
@@ -68,7 +68,7 @@ def _errors() -> dict[tuple[int, str], type[BelongingsError]]:
 
 def problem_types() -> set[str]:
     """All values of ``type``. ``about:blank`` means that the status is the whole meaning (RFC 9457 §4.2.1)."""
-    return {"about:blank", *(f"{PREFIX}{name}" for _, name in _errors())}
+    return {"about:blank", *(f"{PREFIX}{name}" for _, name in problem_errors())}
 
 
 class _KnownTypes:
@@ -96,7 +96,7 @@ def status_of(error: type[BelongingsError]) -> tuple[int, str]:
 
 def problem_example(status: int, name: str) -> dict[str, Any]:
     """An example of a problem of this type, for OpenAPI."""
-    error = _errors().get((status, name))
+    error = problem_errors().get((status, name))
     invalid = {"errors": [{"loc": ["body", "title"], "msg": "Field required", "type": "missing"}]}
     return {
         "type": f"{PREFIX}{name}" if error else name,
