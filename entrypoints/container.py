@@ -37,7 +37,11 @@ def _engines(url: URL, limits: Limits) -> Engines:
 
 def _limits(settings: Settings) -> Limits:
     return Limits(
-        readers=settings.threads + settings.scan_threads + processors() + 1,  # the last for /health/ready
+        readers=settings.threads
+        + settings.list_threads
+        + settings.scan_threads
+        + processors()
+        + 1,  # for /health/ready
         writers=settings.threads + processors() + 1,  # hashing has one thread per processor, batches one
         pool_wait=settings.pool_wait,
         connect_wait=settings.connect_wait,

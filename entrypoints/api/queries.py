@@ -138,9 +138,9 @@ class PageQuery(BaseModel):
         return {name: getattr(self, name) for name in self.aggregate.filters if name in given}
 
     @property
-    def pool(self) -> str | None:
-        """The pool for scans, if it is one."""
-        return "scanning" if is_scan(self.aggregate, self.page, self.filter) else None
+    def pool(self) -> str:
+        """The pool for lists, or for scans if it is one."""
+        return "scanning" if is_scan(self.aggregate, self.page, self.filter) else "listing"
 
     def following(self, last: Mapping[str, Any]) -> str:
         """What the query of the next page has, to begin behind the last row of this one."""

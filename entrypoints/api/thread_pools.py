@@ -29,9 +29,9 @@ _GROUP_SECONDS = 0.1
 _WORK_ENDS_AT = 0.9
 """The fraction of a deadline after which the work itself gives up, while there is still time to report the outcome."""
 
-_TENTHS = {"writing": 4, "scanning": 2, "hashing": 2, "batches": 1}
-"""The tenths of all concurrent requests that each kind of work may have. The last tenth is for reads only, so reads do
-not get a 503 because of other work."""
+_SHARES = {"writing": 0.3, "listing": 0.2, "scanning": 0.2, "hashing": 0.15, "batches": 0.05}
+"""The share of all concurrent requests that each kind of work may have. The last tenth is for reads of single resources
+only, so that they do not get a 503 because of other work."""
 
 _CHECK_DEADLINE = 0.75
 """Seconds for a readiness check, which is answered within one second."""
@@ -249,12 +249,13 @@ class ThreadPools:
     """The thread pools of one process.
 
     ``reading`` and ``writing`` have ``threads`` threads each; ``writing`` has one if the store takes one writer at a
-    time, and commits waiting writers together. ``scanning`` has few, for reads that could keep a database busy by
-    themselves, and ``batches`` has one, for writes that take as long as a thousand others. ``hashing`` has one a
-    processor: a password takes one of them, and 19 MiB, for 20 ms. ``checking`` has one, for readiness checks while all
-    other pools are busy.
+    time, and commits waiting writers together. ``listing`` has fewer, as a page can take as long as 100 single
+    resources. ``scanning`` has few, for reads that could keep a database busy by themselves, and ``batches`` has one,
+    for writes that take as long as a thousand others. ``hashing`` has one a processor: a password takes one of them,
+    and 19 MiB, for 20 ms. ``checking`` has one, for readiness checks while all other pools are busy.
 
     :param requests: the most requests in progress at once; each pool but ``reading`` may have a part of them.
+    :param lists: threads of ``listing``.
     :param scans: threads of ``scanning``.
     """
 
@@ -263,6 +264,7 @@ class ThreadPools:
         store: Store,
         *,
         threads: int,
+        lists: int,
         processors: int,
         requests: int,
         timeouts: Timeouts,
@@ -272,9 +274,10 @@ class ThreadPools:
     ) -> None:
 
         def share(pool: str, timeouts: Timeouts) -> Timeouts:
-            return replace(timeouts, max_pending=max(1, requests * _TENTHS[pool] // 10))
+            return replace(timeouts, max_pending=max(1, int(requests * _SHARES[pool])))
 
         self.reading = ThreadPool("reading", threads, timeouts, may_scan=False)
+        self.listing = ThreadPool("listing", lists, share("listing", timeouts), may_scan=False)
         self.scanning = ThreadPool("scanning", scans, share("scanning", scan_timeouts))
         writing = share("writing", timeouts)
         if store.single_writer:
@@ -286,7 +289,8 @@ class ThreadPools:
         self.checking = ThreadPool("checking", 1, Timeouts(deadline=_CHECK_DEADLINE))
 
     def __iter__(self) -> Iterator[ThreadPool]:
-        return iter((self.reading, self.scanning, self.writing, self.batches, self.hashing, self.checking))
+        pools = self.reading, self.listing, self.scanning, self.writing, self.batches, self.hashing, self.checking
+        return iter(pools)
 
     def close(self) -> None:
         """End all threads. Every request has been answered by now; work that still runs is late."""

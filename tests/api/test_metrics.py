@@ -98,7 +98,7 @@ def test_each_application_counts_its_own_requests(client: TestClient) -> None:
 def test_the_use_of_connections_and_threads_is_current(container: Container) -> None:
     pools = ("reading", "scanning", "writing")
     idle = {f'belongings_connections_{what}{{pool="{pool}"}}': 0 for what in ("in_use", "waiting") for pool in pools}
-    thread_pools = ("reading", "scanning", "writing", "batches", "hashing", "checking")
+    thread_pools = ("reading", "listing", "scanning", "writing", "batches", "hashing", "checking")
     idle |= {
         f'belongings_{what}{{pool="{pool}"}}': 0
         for what in ("threads_busy", "threads_waiting")

@@ -476,3 +476,34 @@ def test_an_application_that_cannot_start_leaves_no_threads(tmp_path: Path) -> N
     with pytest.raises(StorageUnavailable):
         run(start)
     assert not [each for each in set(enumerate_threads()) - before if "AnyIO" not in each.name]
+
+
+@pytest.mark.parametrize(
+    "path", ["/users/", "/items/", "/items/?sort=title", "/users/1/items/", "/items/?owner_id=null"]
+)
+def test_lists_do_not_delay_reads_of_one_resource(container: Container, path: str) -> None:
+    go_on = Event()
+    statuses: list[int] = []
+
+    async def read_list(client: AsyncClient) -> None:
+        statuses.append((await client.get(path)).status_code)
+
+    async def main() -> None:
+        app = create_app(container)
+        async with (
+            app.router.lifespan_context(app),
+            AsyncClient(transport=ASGITransport(app), base_url="http://belongings", timeout=60) as client,
+        ):
+            pool = app.state.thread_pools.listing
+            async with create_task_group() as group:
+                for _ in range(container.settings().list_threads):
+                    group.start_soon(pool.run, go_on.wait)
+                for _ in range(30):
+                    group.start_soon(read_list, client)
+                while pool.waiting < 30:
+                    assert (await client.get("/items/1")).status_code == 404
+                assert statuses == []
+                go_on.set()
+
+    run(main)
+    assert statuses in ([200] * 30, [404] * 30)

@@ -41,7 +41,7 @@ LAST: ItemView = {"title": "Towel", "description": None, "price": 2.5, "id": 7, 
 def test_a_list_is_a_scan_unless_an_index_leads_to_its_rows(query: dict[str, Any], scan: bool) -> None:
     parsed = ItemQuery(**query)
     assert is_scan(ITEMS, parsed.page, parsed.filter) is scan
-    assert parsed.pool == ("scanning" if scan else None)
+    assert parsed.pool == ("scanning" if scan else "listing")
 
 
 def test_a_scan_is_possible_in_every_thread_that_does_not_forbid_it() -> None:

@@ -71,13 +71,12 @@ async def run_in_pool(request: Request, name: str, function: Callable[..., Any],
 def pool_for(method: str, choosers: tuple[str, ...], values: Mapping[str, Any]) -> str:
     """The name of the pool for a call with these arguments.
 
-    :param choosers: parameters whose values have an attribute ``pool``: the name of a pool, or None for the default.
+    :param choosers: parameters whose values have an attribute ``pool``: the name of a pool, or None. The last one that
+        names a pool decides.
     """
-    for name in choosers:
-        pool: str | None = values[name].pool
-        if pool is not None:
-            return pool
-    return "reading" if method in ("GET", "HEAD") else "writing"
+    chosen = [pool for name in choosers if (pool := values[name].pool)]
+    default = "reading" if method in ("GET", "HEAD") else "writing"
+    return str(chosen[-1]) if chosen else default
 
 
 def pool_choosers(endpoint: Callable[..., Any]) -> tuple[str, ...]:
