@@ -65,7 +65,7 @@ async def _spent(app: FastAPI, scenario: Scenario, use_case: Callable[[], Any]) 
     paths = [scenario.path.replace("{id}", str(id)) for id in range(scenario.first, scenario.last + 1)]
     found, rows = _recorded(use_case)
     content = found.rows if isinstance(found, Page) else found
-    views = SimpleNamespace(user=lambda *_: found, items=lambda *_: found)
+    views = SimpleNamespace(read=lambda *_: found, list=lambda *_: found)
     found_already = providers.Object(SimpleNamespace(views=views))
     thread_pools, inline = app.state.thread_pools, SimpleNamespace(reading=_Inline())
     least: Spent = {}

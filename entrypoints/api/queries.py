@@ -25,7 +25,7 @@ from pydantic_core.core_schema import literal_schema
 from domain.errors import InvalidValue
 from domain.items import TITLE_MAX_LENGTH
 from domain.text import check_text
-from entrypoints.api.cursors import Position, cursor, position
+from entrypoints.api.cursors import cursor, position
 from entrypoints.api.schemas import SOME_TEXT, TEXT, Count, Email, Id, Limit, PriceDigits, price_schema
 from service_layer.aggregates import AnyAggregate, Filter
 from service_layer.read_models import ITEMS, PAGE_MAX, USERS, PageParams
@@ -106,19 +106,20 @@ class PageQuery(BaseModel):
     ] = 0
     offset: Annotated[Count, Field(description="Alias of `skip`, which takes precedence.")] = 0
 
-    _position: Position = None, 0
-
     @model_validator(mode="after")
     def _one_position(self) -> Self:
-        text = getattr(self, "cursor", None)
-        if self.after and (self._sort != "id" or text is not None):
+        if self.after and (self._sort != "id" or self._cursor is not None):
             raise _misplaced("after", "Input goes with sort=id, and without a cursor")
-        if text is not None:
+        if self._cursor is not None:
             try:
-                self._position = position(text, self._sort, self.aggregate)
+                position(self._cursor, self._sort, self.aggregate)
             except ValueError:
                 raise _misplaced("cursor", "Input should be from the link to a page with this sort") from None
         return self
+
+    @property
+    def _cursor(self) -> str | None:
+        return getattr(self, "cursor", None)
 
     @property
     def _sort(self) -> str:
@@ -128,8 +129,9 @@ class PageQuery(BaseModel):
     def page(self) -> PageParams:
         """The same, with one word for each thing."""
         skip = self.offset if self.skip is None else self.skip
-        value, id = self._position
-        return PageParams(sort=self._sort, limit=self.limit, skip=skip, after=self.after or id, after_value=value)
+        text = self._cursor
+        value, after = (None, self.after) if text is None else position(text, self._sort, self.aggregate)
+        return PageParams(sort=self._sort, limit=self.limit, skip=skip, after=after, after_value=value)
 
     @cached_property
     def filter(self) -> Filter:

@@ -43,12 +43,10 @@ def view_columns(aggregate: AnyAggregate, rows: FromClause | None = None) -> lis
 
 
 @cache
-def views_of_rows(aggregate: AnyAggregate, skip: int = 0) -> Callable[[Sequence[Row]], list[Any]]:
+def views_of_rows(aggregate: AnyAggregate) -> Callable[[Sequence[Row]], list[Any]]:
     """A function that turns rows of ``view_columns`` into views.
 
     It is compiled for the aggregate, as ``dataclass`` does: a loop over the columns takes two and a half times as long.
-
-    :param skip: the number of columns before these.
     """
     conversions = {Decimal: "{0} / 100", bool: "bool({0})"}
     fields = []
@@ -57,8 +55,7 @@ def views_of_rows(aggregate: AnyAggregate, skip: int = 0) -> Callable[[Sequence[
         if value != name and aggregate.is_nullable(name):
             value = f"None if {name} is None else {value}"
         fields.append(f"{name!r}: {value}")
-    row = ", ".join(["_"] * skip + [*aggregate.columns])
-    source = f"lambda rows: [{{{', '.join(fields)}}} for {row} in rows]"
+    source = f"lambda rows: [{{{', '.join(fields)}}} for {', '.join(aggregate.columns)} in rows]"
     code = compile(source, f"<views of {aggregate.name}>", "eval")
     function: Callable[[Sequence[Row]], list[Any]] = eval(code)  # noqa: S307  # the names are those of a TypedDict's fields
     return function

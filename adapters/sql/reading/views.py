@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache, partial
-from itertools import groupby
 from operator import itemgetter
 from typing import cast
 
@@ -146,12 +145,15 @@ def _up_to(characters: int, chunks: Iterator[Sequence[Row]]) -> tuple[list[Row],
 
 
 def _with_items(rows: Sequence[Row]) -> list[UserView]:
-    """Group rows of users and items into users with their items."""
-    views = views_of_rows(ITEMS, skip=len(USER_COLUMNS))
+    """Group rows of users and items into users with their items. One loop by hand is fastest."""
     users: list[UserView] = []
-    for id, group in groupby(rows, itemgetter(0)):
-        own = list(group)
-        _, email, is_active, *_ = own[0]
-        items = views(own if own[0][_ITEM_ID] else own[1:])
-        users.append({"email": email, "id": id, "is_active": bool(is_active), "items": items})
+    last = None
+    for user_id, email, is_active, title, description, cents, id, owner_id in rows:
+        if user_id != last:
+            last = user_id
+            own: list[ItemView] = []
+            users.append({"email": email, "id": user_id, "is_active": bool(is_active), "items": own})
+        if id:
+            price = None if cents is None else cents / 100
+            own.append({"title": title, "description": description, "price": price, "id": id, "owner_id": owner_id})
     return users
