@@ -91,7 +91,10 @@ class Views(Protocol):
         """Return one row, or None. A user has their first items."""
 
     def list(self, aggregate: Aggregate[Entity, View], page: PageParams, filter: Filter = NO_FILTER) -> Page[View]:
-        """Return a page of rows."""
+        """Return a page of rows.
+
+        :raises ValueError: users are listed by id only.
+        """
 
     def count(self, aggregate: AnyAggregate, filter: Filter = NO_FILTER) -> int:
         """Return the number of matching rows."""

@@ -67,6 +67,8 @@ class InMemoryViews:
 
 
 def _list(state: State, aggregate: Aggregate[Entity, View], page: PageParams, filter: Filter) -> Page[View]:
+    if aggregate is USERS and page.sort != "id":
+        raise ValueError(page.sort)
     entities = _Order(page.sort).page(state.matching(aggregate, filter), page)
     views = [_view(state, aggregate, entity) for entity in entities.rows]
     return bounded(aggregate, Page(views, entities.more), page.characters)

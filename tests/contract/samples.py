@@ -24,7 +24,7 @@ def add_sample(uow: UnitOfWork, aggregate: AnyAggregate, number: int, **given: A
     for column, target in aggregate.references.items():
         if column not in given and not aggregate.is_nullable(column):
             given[column] = require_id(add_sample(uow, target, number))
-    entity = aggregate.entity(**values(aggregate, number), **given)
+    entity = aggregate.entity(**values(aggregate, number) | given)
     uow.repository(aggregate).add(entity)
     return entity
 

@@ -108,6 +108,11 @@ def test_following_after_shows_every_row_once_and_in_order(unit_of_work: Units) 
     assert not own.more
 
 
+def test_users_are_listed_by_id_only(unit_of_work: Units) -> None:
+    with pytest.raises(ValueError, match="-id"):
+        unit_of_work().views.list(USERS, PageParams(sort="-id"))
+
+
 def test_a_user_is_shown_with_their_first_items_only(unit_of_work: Units) -> None:
     (users, _) = fill(unit_of_work, users=2, each=EMBEDDED_ITEMS + 2, items=1)
     views = unit_of_work().views

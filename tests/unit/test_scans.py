@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from entrypoints.api.cursors import cursor
-from entrypoints.api.queries import ItemQuery
+from entrypoints.api.queries import ItemQuery, UserQuery
 from service_layer.read_models import ITEMS, ItemView
 from service_layer.scans import SKIP_MAX, ScanRequired, forbid_scans, is_scan, require_scan_thread
 
@@ -42,6 +42,11 @@ def test_a_list_is_a_scan_unless_an_index_leads_to_its_rows(query: dict[str, Any
     parsed = ItemQuery(**query)
     assert is_scan(ITEMS, parsed.page, parsed.filter) is scan
     assert parsed.pool == ("scanning" if scan else "listing")
+
+
+def test_no_filter_for_a_unique_value_makes_a_scan() -> None:
+    assert UserQuery(email="rick@example.com", is_active=True).pool is None
+    assert UserQuery(is_active=True).pool is None
 
 
 def test_a_scan_is_possible_in_every_thread_that_does_not_forbid_it() -> None:

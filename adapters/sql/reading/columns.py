@@ -55,7 +55,7 @@ def views_of_rows(aggregate: AnyAggregate) -> Callable[[Sequence[Row]], list[Any
         if value != name and aggregate.is_nullable(name):
             value = f"None if {name} is None else {value}"
         fields.append(f"{name!r}: {value}")
-    source = f"lambda rows: [{{{', '.join(fields)}}} for {', '.join(aggregate.columns)} in rows]"
+    source = f"lambda rows: [{{{', '.join(fields)}}} for {', '.join(aggregate.columns)}, in rows]"
     code = compile(source, f"<views of {aggregate.name}>", "eval")
     function: Callable[[Sequence[Row]], list[Any]] = eval(code)  # noqa: S307  # the names are those of a TypedDict's fields
     return function

@@ -119,6 +119,8 @@ class SqlAlchemyViews:
         return _with_items(rows)[0] if rows else None
 
     def _list_users(self, reader: Reader, page: PageParams, filter: Filter) -> Page[UserView]:
+        if page.sort != "id":
+            raise ValueError(page.sort)
         query, values = self._users, Parameters()
         if filter:
             filters, values = filter_parameters(USERS, filter, self._dialect)
