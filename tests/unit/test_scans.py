@@ -45,8 +45,8 @@ def test_a_list_is_a_scan_unless_an_index_leads_to_its_rows(query: dict[str, Any
 
 
 def test_no_filter_for_a_unique_value_makes_a_scan() -> None:
-    assert UserQuery(email="rick@example.com", is_active=True).pool is None
-    assert UserQuery(is_active=True).pool is None
+    assert UserQuery(email="rick@example.com", is_active=True).pool == "listing"
+    assert UserQuery(is_active=True).pool == "listing"
 
 
 def test_a_scan_is_possible_in_every_thread_that_does_not_forbid_it() -> None:
