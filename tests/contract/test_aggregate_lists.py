@@ -37,7 +37,9 @@ def store_rows(units: Units, aggregate: AnyAggregate) -> list[Row]:
                     given[column] = None
                 elif aggregate.kind(column) is bool:
                     given[column] = n % 4 < 2
-            entity = add_sample(uow, aggregate, n if aggregate.unique else n % 4, **given)
+                elif column in aggregate.sorts and column not in aggregate.unique:
+                    given[column] = values(aggregate, n % 4)[column]
+            entity = add_sample(uow, aggregate, n, **given)
             rows.append({column: getattr(entity, column) for column in columns})
         uow.commit()
     return rows

@@ -15,6 +15,7 @@ from sqlalchemy import (
     bindparam,
     func,
     literal,
+    null,
     or_,
     select,
     tuple_,
@@ -150,9 +151,8 @@ class _Lists:
         MariaDB took minutes and SQLite 2 s to find that none of 1,000,000 items has a word. PostgreSQL estimates the
         number of matches and chooses by itself.
         """
-        column = self._column(key)
-        known = func.coalesce(column, _LEAST[self.aggregate.kind(key)])  # matches no index
-        nulls = [column.is_(None)] if self.aggregate.is_nullable(key) else []
+        known = func.coalesce(self._column(key), null())  # matches no index
+        nulls = [known.is_(None)] if self.aggregate.is_nullable(key) else []
         found = self._all().order_by(*nulls, *self._sorted(known, self._id))
         if "value" in self.start:
             return found.where(or_(*self._after_value(known, key), *nulls))
