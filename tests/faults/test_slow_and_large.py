@@ -129,7 +129,7 @@ def test_a_body_without_an_end_is_cut_off(impatient: Service) -> None:
 def test_requests_that_nobody_waits_for_the_answers_to_are_cut_off(impatient: Service) -> None:
     before = resident(impatient.process)
     said = say(impatient, GET * 20_000)
-    assert 100 <= said.count(b"HTTP/1.1 200 OK") < 1_000
+    assert 10 <= said.count(b"HTTP/1.1 200 OK") < 1_000
     assert resident(impatient.process) - before < GROWTH
 
 
@@ -160,12 +160,14 @@ def test_sockets_that_begin_no_handshake_keep_no_client_out_and_no_files_open(tm
 
 def test_an_answer_that_nobody_takes_is_thrown_away(impatient: Service) -> None:
     with Client(base_url=impatient.url) as client:
-        text = "x" * 10_000
-        client.post("/items/batch", json=[{"title": "t", "description": text}] * 100).raise_for_status()
+        text = "\x01" * 10_000  # six bytes each, as JSON
+        for _ in range(5):
+            client.post("/items/batch", json=[{"title": "t", "description": text}] * 15).raise_for_status()
+        assert len(client.get("/items/").content) > 4_000_000
     with connect(impatient) as connection:
         with suppress(TimeoutError):
             connection.settimeout(0.1)
-            connection.sendall(b"GET /items/ HTTP/1.1\r\nHost: belongings\r\n\r\n" * 50)
+            connection.sendall(b"GET /items/ HTTP/1.1\r\nHost: belongings\r\n\r\n" * 11)
         time.sleep(1)
         connection.settimeout(60)
         assert len(rest(connection)) < 25_000_000
