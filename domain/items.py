@@ -42,8 +42,7 @@ def check_description(description: str | None) -> None:
 
     :raises InvalidValue: with the reason.
     """
-    if description is not None:
-        check_text("description", description, max_length=DESCRIPTION_MAX_LENGTH)
+    check_text("description", description, max_length=DESCRIPTION_MAX_LENGTH)
 
 
 @dataclass(eq=False, kw_only=True)

@@ -1,6 +1,5 @@
 """The rules for new passwords."""
 
-from domain.errors import InvalidValue
 from domain.text import check_text
 
 PASSWORD_MIN_LENGTH = 1
@@ -14,6 +13,4 @@ def check_password(password: str, *, min_length: int = PASSWORD_MIN_LENGTH) -> N
         protect something, NIST SP 800-63B requires 8.
     :raises InvalidValue: the password is too short, has more than 128 characters, or is not valid text.
     """
-    if len(password) < min_length:
-        raise InvalidValue("password", f"must have at least {min_length} character{'s' if min_length > 1 else ''}")
-    check_text("password", password, max_length=PASSWORD_MAX_LENGTH)
+    check_text("password", password, min_length=min_length, max_length=PASSWORD_MAX_LENGTH)

@@ -7,15 +7,20 @@ from domain.errors import InvalidValue
 _NON_STARTERS_MAX = 30
 
 
-def check_text(field: str, value: str, *, max_length: int) -> None:
+def check_text(field: str, value: str | None, *, max_length: int, min_length: int = 0) -> None:
     """Reject text that a database cannot store unchanged, or that is slow to normalize.
 
-    :param max_length: in code points.
-    :raises InvalidValue: the text is too long, contains NUL (which PostgreSQL cannot store) or a lone surrogate
-        (which UTF-8 cannot encode, RFC 3629 §3), or is not stream-safe.
+    :param value: None is not text, and passes.
+    :param max_length: in code points, as ``min_length``.
+    :raises InvalidValue: the text is too short or too long, contains NUL (which PostgreSQL cannot store) or a lone
+        surrogate (which UTF-8 cannot encode, RFC 3629 §3), or is not stream-safe.
     """
+    if value is None:
+        return
     if len(value) > max_length:
         raise InvalidValue(field, f"must have at most {max_length} characters")
+    if len(value) < min_length:
+        raise InvalidValue(field, f"must have at least {min_length} character{'s' if min_length > 1 else ''}")
     if "\x00" in value:
         raise InvalidValue(field, "must not contain NUL characters")
     if value.isascii():

@@ -1,5 +1,6 @@
 """Aggregates: each is declared once, and the stores, lists and errors follow from the declaration."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -123,6 +124,11 @@ class Aggregate(Generic[Entity, View]):
 
     def __repr__(self) -> str:
         return f"<aggregate {self.name}>"
+
+    @property
+    def singular(self) -> str:
+        """The name of one, such as ``item``."""
+        return re.sub("(?<!^)(?=[A-Z])", "_", self.entity.__name__).lower()
 
     @cached_property
     def columns(self) -> tuple[str, ...]:

@@ -34,7 +34,6 @@ class ItemChanges(_Details, total=False):
     title: str
 
 
-@retry_on_deadlock
 def create_item(
     uow: UnitOfWork,
     *,
@@ -49,8 +48,8 @@ def create_item(
     :raises UserNotFound: the owner does not exist.
     :raises InvalidValue: a value breaks an invariant of ``Item``.
     """
-    item = Item(title=title, description=description, price=price, owner_id=owner_id)
-    return create(uow, ITEMS, item, idempotency)
+    fields = NewItem(title=title, description=description, price=price, owner_id=owner_id)
+    return create(uow, ITEMS, fields, idempotency)
 
 
 @retry_on_deadlock
@@ -111,7 +110,6 @@ def list_user_items(uow: UnitOfWork, user_id: int, page: PageParams, *, count: b
     return replace(items, total=uow.views.count(ITEMS, {"owner_id": user_id})) if count else items
 
 
-@retry_on_deadlock
 def update_item(
     uow: UnitOfWork, item_id: int, changes: ItemChanges, *, precondition: Precondition[ItemView] | None = None
 ) -> ItemView:
@@ -130,7 +128,6 @@ def update_item(
     return update(uow, ITEMS, item_id, changes, precondition)
 
 
-@retry_on_deadlock
 def delete_item(uow: UnitOfWork, item_id: int, *, precondition: Precondition[ItemView] | None = None) -> None:
     """Delete an item.
 

@@ -9,15 +9,24 @@ from service_layer.aggregates import NO_FILTER, Aggregate, Entity, Filter, View
 from service_layer.idempotency import IdempotentRequest, run_once
 from service_layer.ports import UnitOfWork
 from service_layer.read_models import Page, PageParams
+from service_layer.retrying import retry_on_deadlock
 
 Precondition = Callable[[View], bool]
 """Returns whether something may be changed, given its current state."""
 
 
+@retry_on_deadlock
 def create(
-    uow: UnitOfWork, aggregate: Aggregate[Entity, View], entity: Entity, idempotency: IdempotentRequest | None = None
+    uow: UnitOfWork,
+    aggregate: Aggregate[Entity, View],
+    fields: Mapping[str, Any],
+    idempotency: IdempotentRequest | None = None,
 ) -> View:
-    """Add an entity, commit, and return its view."""
+    """Add an entity with these fields, commit, and return its view.
+
+    :raises InvalidValue: they break an invariant.
+    """
+    entity = aggregate.entity(**fields)
 
     def add() -> View:
         uow.repository(aggregate).add(entity)
@@ -53,6 +62,7 @@ def list_page(
     return replace(found, total=uow.views.count(aggregate, filter)) if count else found
 
 
+@retry_on_deadlock
 def update(
     uow: UnitOfWork,
     aggregate: Aggregate[Entity, View],
@@ -72,6 +82,7 @@ def update(
     return aggregate.view_of(entity)
 
 
+@retry_on_deadlock
 def delete(
     uow: UnitOfWork, aggregate: Aggregate[Entity, View], id: int, precondition: Precondition[View] | None = None
 ) -> None:

@@ -48,8 +48,10 @@ def _sort_value(aggregate: AnyAggregate, column: str, value: object) -> object:
         if isinstance(value, str) and kind is str:
             check_text(column, value, max_length=len(value))
             return value
-        if type(value) is bool or column == "id":
+        if column == "id" or (type(value) is bool) != (kind is bool):
             raise ValueError
+        if kind is bool:
+            return value
         if isinstance(value, int | Decimal) and kind is Decimal:
             return exact_price(Decimal(value))
         if isinstance(value, int) and kind is int and abs(value) <= ID_MAX:

@@ -12,7 +12,6 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     GetPydanticSchema,
@@ -22,24 +21,25 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import literal_schema
 
-from domain.errors import InvalidValue
 from domain.items import TITLE_MAX_LENGTH
-from domain.text import check_text
 from entrypoints.api.cursors import cursor, position
-from entrypoints.api.schemas import SOME_TEXT, TEXT, Count, Email, Id, Limit, PriceDigits, price_schema
+from entrypoints.api.schemas import (
+    SOME_TEXT,
+    Count,
+    Email,
+    Id,
+    Limit,
+    PriceDigits,
+    TrueOrFalse,
+    ValidText,
+    price_schema,
+    text,
+)
 from service_layer.aggregates import AnyAggregate, Filter
 from service_layer.read_models import ITEMS, PAGE_MAX, USERS, PageParams
 from service_layer.scans import is_scan
 
 _WORDS_MAX = 10
-
-
-def _text(value: str) -> str:
-    try:
-        check_text("text", value, max_length=TITLE_MAX_LENGTH)
-    except InvalidValue as error:
-        raise PydanticCustomError("text", "Input {reason}", {"reason": error.reason}) from None
-    return value
 
 
 def _words(value: str) -> str:
@@ -48,17 +48,10 @@ def _words(value: str) -> str:
     return value
 
 
-def _truth(value: Any) -> Any:
-    """Without this, pydantic reads ``1``, ``yes`` and ``on`` as true."""
-    if isinstance(value, str):
-        if value not in ("true", "false"):
-            raise PydanticCustomError("bool_parsing", "Input should be true or false")
-        return value == "true"
-    return value
-
-
-_Text = Annotated[str, Field(min_length=1, max_length=TITLE_MAX_LENGTH, json_schema_extra={"pattern": TEXT})]
-_Words = Annotated[str, Field(min_length=1, max_length=TITLE_MAX_LENGTH, json_schema_extra={"pattern": SOME_TEXT})]
+_Text = Annotated[str, *text(1, TITLE_MAX_LENGTH)]
+_Words = Annotated[
+    str, Field(min_length=1, max_length=TITLE_MAX_LENGTH, json_schema_extra={"pattern": SOME_TEXT}), ValidText
+]
 _Price = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2), PriceDigits, WithJsonSchema(price_schema)]
 
 _PRICE_NOTE = "Decimal digits with at most two decimal places, and no exponent. Excludes items without a price."
@@ -164,9 +157,7 @@ class UserQuery(PageQuery):
         Email | None,
         Field(description="The user with this address, if there is one; upper and lower case do not matter."),
     ] = None
-    is_active: Annotated[
-        bool | None, BeforeValidator(_truth), Field(description="Only active or only inactive users.")
-    ] = None
+    is_active: Annotated[bool | None, TrueOrFalse, Field(description="Only active or only inactive users.")] = None
 
 
 class ItemQuery(PageQuery):
@@ -179,14 +170,10 @@ class ItemQuery(PageQuery):
         AfterValidator(lambda value: None if value == "null" else value),
         Field(description="Items of this user, who may not exist, or `null` for items without an owner."),
     ] = None
-    title: Annotated[
-        _Text | None,
-        AfterValidator(lambda text: text and _text(text)),
-        Field(description="Items with exactly this title."),
-    ] = None
+    title: Annotated[_Text | None, Field(description="Items with exactly this title.")] = None
     q: Annotated[
         _Words | None,
-        AfterValidator(lambda text: text and _words(_text(text))),
+        AfterValidator(lambda text: text and _words(text)),
         Field(
             description=f"Up to {_WORDS_MAX} words. Each must occur in the title or the description, also as a part of "
             "a longer word; upper and lower case do not matter."

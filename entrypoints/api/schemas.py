@@ -2,7 +2,7 @@
 
 import re
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast, get_type_hints
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import (
@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     RootModel,
     WithJsonSchema,
+    create_model,
 )
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
@@ -24,6 +25,7 @@ from domain.items import DESCRIPTION_MAX_LENGTH, PRICE_MAX, TITLE_MAX_LENGTH, ex
 from domain.passwords import PASSWORD_MAX_LENGTH, PASSWORD_MIN_LENGTH
 from domain.text import check_text
 from domain.users import EMAIL_MAX_LENGTH
+from service_layer.aggregates import AnyAggregate
 from service_layer.items import ItemChanges, NewItem
 from service_layer.read_models import EMBEDDED_ITEMS, ID_MAX, PAGE_MAX
 from service_layer.users import UserChanges
@@ -40,6 +42,14 @@ def _checked_email(text: str) -> str:
     return checked.normalized
 
 
+def _checked_text(text: str) -> str:
+    try:
+        check_text("text", text, max_length=len(text))
+    except InvalidValue as error:
+        raise PydanticCustomError("text", "Input {reason}", {"reason": error.reason}) from None
+    return text
+
+
 def _json_number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise PydanticCustomError("number_type", "Input should be a number")
@@ -50,6 +60,20 @@ def _decimal_digits(value: Any) -> Any:
     """Without this, pydantic reads ``1_0`` as ten and `` 1`` as one."""
     if isinstance(value, str) and not (value.isascii() and value.removeprefix("-").isdigit()):
         raise PydanticCustomError("int_parsing", "Input should be a whole number in decimal digits")
+    return value
+
+
+def _whole_digits(value: Any) -> Any:
+    """The number that a query parameter has, for the validators of numbers in bodies."""
+    return int(value) if isinstance(value, str) and re.fullmatch(r"-?\d{1,20}", value, re.ASCII) else value
+
+
+def _truth(value: Any) -> Any:
+    """Without this, pydantic reads ``1``, ``yes`` and ``on`` as true."""
+    if isinstance(value, str):
+        if value not in ("true", "false"):
+            raise PydanticCustomError("bool_parsing", "Input should be true or false")
+        return value == "true"
     return value
 
 
@@ -78,6 +102,9 @@ _Price = Annotated[
 ]
 
 PriceDigits = BeforeValidator(_price_digits)
+Digits = BeforeValidator(_whole_digits)
+TrueOrFalse = BeforeValidator(_truth)
+ValidText = AfterValidator(_checked_text)
 
 # The bounds come first: behind a validator they would hold, but not stand in the published schema.
 Limit = Annotated[int, Field(ge=1, le=PAGE_MAX), BeforeValidator(_decimal_digits)]
@@ -90,6 +117,17 @@ _WHITE_SPACE = r"\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u
 
 TEXT = r"^[^\u0000]*$"
 SOME_TEXT = rf"^[^\u0000]*[^\u0000{_WHITE_SPACE}][^\u0000]*$"
+
+
+def text(min_length: int, max_length: int) -> tuple[Any, ...]:
+    """The metadata of text with so many code points, in a body or a query."""
+    return Field(min_length=min_length, max_length=max_length, json_schema_extra={"pattern": TEXT}), ValidText
+
+
+def whole(minimum: int, maximum: int) -> tuple[Any, ...]:
+    """The metadata of a whole number in a body; in a query, ``Digits`` comes after it."""
+    return Field(ge=minimum, le=maximum), BeforeValidator(_json_number)
+
 
 Title = Annotated[
     str,
@@ -254,6 +292,12 @@ class User(BaseModel):
             description=f"The first {EMBEDDED_ITEMS} items by id; `/users/{{id}}/items/` lists all of them.",
         ),
     ]
+
+
+def response_model(aggregate: AnyAggregate) -> type[BaseModel]:
+    """The schema of responses with an aggregate's view."""
+    fields = get_type_hints(aggregate.view) | {"id": Annotated[int, Field(ge=1, le=ID_MAX)]}
+    return create_model(aggregate.entity.__name__, __doc__=aggregate.view.__doc__, **fields)
 
 
 class Removed(BaseModel):

@@ -1,9 +1,11 @@
 """Entities of every aggregate, made from their declarations."""
 
+import re
 from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
+from domain.errors import InvalidValue
 from service_layer.aggregates import AnyAggregate, require_id
 from service_layer.ports import UnitOfWork
 from tests.contract.stored import Units
@@ -13,10 +15,24 @@ _SAMPLES = {str: "a{0}@b", int: "{0}", Decimal: "{0}.25", bool: "1"}
 
 
 def values(aggregate: AnyAggregate, number: int) -> dict[str, Any]:
-    """Values for all fields that can be chosen, except references that may be null."""
+    """Values for all fields that can be chosen, except references. They keep the bounds that the class insists on."""
     chosen = [field.name for field in fields(aggregate.entity) if field.init and field.name not in ("id", "version")]
     kinds = {name: aggregate.kind(name) for name in chosen if name not in aggregate.references}
-    return {name: kind(_SAMPLES[kind].format(number)) for name, kind in kinds.items()}
+    sample = {name: kind(_SAMPLES[kind].format(number)) for name, kind in kinds.items()}
+    for _ in sample:
+        try:
+            aggregate.entity(**sample, **dict.fromkeys(aggregate.references, 1))
+        except InvalidValue as error:
+            bounds = [int(bound) for bound in re.findall(r"-?\d+", error.reason)]
+            sample[error.field] = _fitting(kinds[error.field], number, *bounds)
+    return sample
+
+
+def _fitting(kind: type, number: int, bound: int, maximum: int | None = None) -> Any:
+    """A value that a class accepts which has refused another one, given the bounds that it named."""
+    if maximum is None:  # the length of text
+        return str(number).zfill(bound)[-bound:]
+    return kind(bound + number % (maximum - bound + 1))
 
 
 def add_sample(uow: UnitOfWork, aggregate: AnyAggregate, number: int, **given: Any) -> Any:

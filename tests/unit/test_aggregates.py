@@ -2,10 +2,12 @@ from decimal import Decimal
 
 import pytest
 
+from adapters.sql.mapping.tables import ENTITIES
 from domain.items import Item
 from domain.text import fold_text
-from service_layer.aggregates import AtLeast, AtMost, Condition, Equal, Words
+from service_layer.aggregates import AnyAggregate, AtLeast, AtMost, Condition, Equal, Words
 from service_layer.read_models import ITEMS, USERS
+from tests.contract.samples import values
 
 
 @pytest.mark.parametrize(
@@ -29,6 +31,13 @@ from service_layer.read_models import ITEMS, USERS
 )
 def test_conditions(condition: Condition, value: object, stored: object, matches: bool) -> None:
     assert condition.predicate(value)(stored) is matches
+
+
+@pytest.mark.parametrize("aggregate", ENTITIES.values(), ids=repr)
+def test_a_declaration_names_columns(aggregate: AnyAggregate) -> None:
+    entity = aggregate.entity(**values(aggregate, 1))
+    named = {each.column for each in aggregate.filters.values()} | {*aggregate.sorts, *aggregate.unique}
+    assert named | aggregate.references.keys() | aggregate.long_texts.keys() <= vars(entity).keys()
 
 
 def test_types_follow_from_the_class() -> None:

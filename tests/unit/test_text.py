@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.text import fold_text, is_stream_safe
+from domain.errors import InvalidValue
+from domain.numbers import check_number
+from domain.text import check_text, fold_text, is_stream_safe
 
 ONE_TEXT = [
     ("Towel", "tOWEL"),
@@ -33,6 +35,22 @@ def test_what_only_looks_alike_is_another_text(one: str, other: str) -> None:
 @pytest.mark.parametrize("text", [text for pair in ONE_TEXT + TWO_TEXTS for text in pair])
 def test_folding_again_changes_nothing(text: str) -> None:
     assert fold_text(fold_text(text)) == fold_text(text)
+
+
+@pytest.mark.parametrize(("text", "reason"), [("", "at least 2 characters"), ("abcd", "at most 3 characters")], ids=len)
+def test_the_length_of_text_has_bounds(text: str, reason: str) -> None:
+    with pytest.raises(InvalidValue, match=f"^name must have {reason}$"):
+        check_text("name", text, min_length=2, max_length=3)
+    for fitting in ("ab", "abc", None):
+        check_text("name", fitting, min_length=2, max_length=3)
+
+
+@pytest.mark.parametrize("number", [-3, 6])
+def test_numbers_have_bounds(number: int) -> None:
+    with pytest.raises(InvalidValue, match=r"^age must be between -2 and 5$"):
+        check_number("age", number, minimum=-2, maximum=5)
+    for fitting in (-2, 5, None):
+        check_number("age", fitting, minimum=-2, maximum=5)
 
 
 STREAM_SAFE = [

@@ -6,7 +6,7 @@ import pytest
 
 from adapters.memory.store import InMemoryStore, InMemoryUnitOfWork
 from domain.errors import EmailTaken, InvalidValue, ItemNotFound, StaleVersion, UserNotFound
-from service_layer.errors import BatchRejected
+from service_layer.errors import BatchRejected, Deadlock
 from service_layer.items import (
     ItemChanges,
     NewItem,
@@ -52,6 +52,24 @@ def uow() -> InMemoryUnitOfWork:
 @pytest.fixture
 def rick(uow: InMemoryUnitOfWork) -> int:
     return create_user(uow, HASHER, email="rick@example.com", password="wubbalubba")["id"]
+
+
+def test_a_use_case_that_meets_a_deadlock_runs_again(uow: InMemoryUnitOfWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    item = create_item(uow, title="Towel")["id"]
+    commit, deadlocks = InMemoryUnitOfWork.commit, [Deadlock()]
+
+    def commit_later(uow: InMemoryUnitOfWork) -> None:
+        if deadlocks:
+            raise deadlocks.pop()
+        commit(uow)
+
+    monkeypatch.setattr(InMemoryUnitOfWork, "commit", commit_later)
+    create_item(uow, title="Lamp")
+    deadlocks.append(Deadlock())
+    update_item(uow, item, {"price": Decimal(2)})
+    deadlocks.append(Deadlock())
+    delete_item(uow, item)
+    assert [item["title"] for item in list_items(uow, EVERYTHING).rows] == ["Lamp"]
 
 
 def test_who_signs_up_is_shown_as_stored(uow: InMemoryUnitOfWork, rick: int) -> None:

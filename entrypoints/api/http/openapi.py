@@ -4,9 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 
-from domain.errors import BelongingsError
+from domain.errors import BelongingsError, StaleVersion
 from entrypoints.api.http.problems import status_of
+from entrypoints.api.schemas import Removed, response_model
+from service_layer.aggregates import AnyAggregate
 from service_layer.errors import StorageFull, StorageUnavailable
 
 Responses = dict[int | str, dict[str, Any]]
@@ -91,6 +94,29 @@ STORAGE_RESPONSES = problems(StorageUnavailable, StorageFull)
 """The responses of an operation that uses the database. If it changes something, they include ``OutcomeUnknown``."""
 
 TOO_MANY_REQUESTS: Responses = {429: {"description": "", PROBLEMS: [UNNAMED], "headers": QUOTA}}
+
+
+class Documented:
+    """How the operations on an aggregate are documented: keyword arguments of ``router.get`` and the others.
+
+    :param shown: the response, by default made from the aggregate's view.
+    """
+
+    def __init__(self, aggregate: AnyAggregate, shown: type[BaseModel] | None = None) -> None:
+        shown = shown or response_model(aggregate)
+        missing = [each.not_found for each in aggregate.references.values()]
+        refused = problems(*missing, *aggregate.unique.values())
+        changed = problems(aggregate.not_found, *missing, *aggregate.unique.values(), StaleVersion)
+        found = problems(aggregate.not_found, StaleVersion)
+        self.create = _documented(shown, created(aggregate.singular) | refused)
+        self.list = _documented(list[shown], PAGE_RESPONSES)  # type: ignore[valid-type]  # FastAPI takes it
+        self.read = _documented(shown, CONDITIONAL_RESPONSES | found)
+        self.update = _documented(shown, TAGGED_RESPONSES | changed)
+        self.delete = _documented(Removed, found)
+
+
+def _documented(shown: type, responses: Responses) -> dict[str, Any]:
+    return {"response_model": shown, "responses": responses}
 
 
 def operation_id(route: APIRoute) -> str:

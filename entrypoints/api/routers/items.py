@@ -5,33 +5,25 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from starlette.types import Receive, Scope, Send
 
-from domain.errors import ItemNotFound, StaleVersion, UserNotFound
 from entrypoints.api import schemas
 from entrypoints.api.dependencies import ItemId, UnitOfWorkDep
 from entrypoints.api.http.conditional import ConditionsDep
 from entrypoints.api.http.idempotency import IdempotencyDep
-from entrypoints.api.http.openapi import (
-    CONDITIONAL_RESPONSES,
-    PAGE_RESPONSES,
-    STORAGE_RESPONSES,
-    TAGGED_RESPONSES,
-    created,
-    problems,
-)
+from entrypoints.api.http.openapi import STORAGE_RESPONSES, Documented
 from entrypoints.api.http.preferences import PreferDep
 from entrypoints.api.http.problems import problem
 from entrypoints.api.http.responses import created_response, item_response, json_response, page_response
 from entrypoints.api.queries import ItemQuery, strict_query
 from entrypoints.api.routing import PooledRoute
 from service_layer import items
+from service_layer.read_models import ITEMS
 
 router = APIRouter(prefix="/items", tags=["items"], route_class=PooledRoute, responses=STORAGE_RESPONSES)
 
-_PROBLEMS = problems(ItemNotFound, StaleVersion)
-_CHANGED = TAGGED_RESPONSES | problems(ItemNotFound, UserNotFound, StaleVersion)
+documented = Documented(ITEMS, schemas.Item)
 
 
-@router.post("/", response_model=schemas.Item, responses=created("item") | problems(UserNotFound))
+@router.post("/", **documented.create)
 def create_item(body: schemas.ItemCreate, uow: UnitOfWorkDep, idempotent: IdempotencyDep, request: Request) -> Response:
     """Create an item, with or without an owner."""
     fields = body.model_dump()
@@ -58,7 +50,7 @@ class _BatchMethodNotAllowed:
 router.add_route("/items/batch", _BatchMethodNotAllowed(), include_in_schema=False)  # type: ignore[arg-type]  # ASGI applications are allowed
 
 
-@router.get("/", response_model=list[schemas.Item], responses=PAGE_RESPONSES, dependencies=[strict_query])
+@router.get("/", **documented.list, dependencies=[strict_query])
 def list_items(
     query: Annotated[ItemQuery, Query()], uow: UnitOfWorkDep, prefer: PreferDep, request: Request
 ) -> Response:
@@ -67,19 +59,19 @@ def list_items(
     return page_response(page, query, request)
 
 
-@router.get("/{item_id}", response_model=schemas.Item, responses=CONDITIONAL_RESPONSES | _PROBLEMS)
+@router.get("/{item_id}", **documented.read)
 def read_item(item_id: ItemId, uow: UnitOfWorkDep, conditions: ConditionsDep) -> Response:
     """Read one item."""
     return item_response(items.read_item(uow, item_id), conditions)
 
 
-@router.patch("/{item_id}", response_model=schemas.Item, responses=_CHANGED)
+@router.patch("/{item_id}", **documented.update)
 def update_item(item_id: ItemId, body: schemas.ItemUpdate, uow: UnitOfWorkDep, conditions: ConditionsDep) -> Response:
     """Change the given fields of an item; `null` clears one."""
     return item_response(items.update_item(uow, item_id, body.changes(), precondition=conditions.precondition))
 
 
-@router.delete("/{item_id}", response_model=schemas.Removed, responses=_PROBLEMS)
+@router.delete("/{item_id}", **documented.delete)
 def delete_item(item_id: ItemId, uow: UnitOfWorkDep, conditions: ConditionsDep) -> Response:
     """Delete an item."""
     items.delete_item(uow, item_id, precondition=conditions.precondition)
