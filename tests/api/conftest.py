@@ -4,19 +4,21 @@ Every test runs twice: with planned routes, and with FastAPI's own.
 """
 
 from collections.abc import Iterator
-from importlib import reload
+from importlib import import_module, reload
+from pkgutil import iter_modules
 
 import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from entrypoints.api import app as application
-from entrypoints.api import routing
+from entrypoints.api import routers, routing
 from entrypoints.api.app import create_app
-from entrypoints.api.routers import health, items, users
 from entrypoints.container import Container
 from tests.conftest import Databases
 from tests.databases import ALL
+
+_ROUTERS = [import_module(f"{routers.__name__}.{module.name}") for module in iter_modules(routers.__path__)]
 
 _POOLS = {"test_thread_pools", "test_scans", "test_purging", "test_metrics", "test_overload"}
 """Modules about the thread pools, which only planned routes use."""
@@ -51,10 +53,10 @@ def routes(request: pytest.FixtureRequest) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(routing, "PooledRoute", APIRoute)
         patch.setattr(application, "install_route_table", lambda app: None)
-        for module in (health, items, users):
+        for module in _ROUTERS:
             reload(module)
         yield kind
-    for module in (health, items, users):
+    for module in _ROUTERS:
         reload(module)
 
 

@@ -13,13 +13,15 @@ from fastapi.testclient import TestClient
 from jsonschema_rs import Draft202012Validator
 from pydantic import SecretStr
 
-from domain.errors import ItemNotFound
+from adapters.sql.mapping.tables import ENTITIES
+from domain.errors import BelongingsError, ItemNotFound
 from entrypoints.api import documentation_pages
 from entrypoints.api.app import create_app
 from entrypoints.api.http.openapi import problems
-from entrypoints.api.http.problems import problem_types
+from entrypoints.api.http.problems import problem_types, status_of
 from entrypoints.container import build_container
 from entrypoints.settings import Settings
+from service_layer.aggregates import AnyAggregate
 from service_layer.read_models import ID_MAX
 from tests.api.problems import expect_invalid
 
@@ -52,33 +54,47 @@ BODY = dict.fromkeys(("400", "408", "413", "415"), UNNAMED)
 PARAMETERS = {"422": {"invalid-request"}}
 IDEMPOTENT = {"409": {"idempotency-key-in-use"}, "422": {"invalid-request", "idempotency-key-reused"}}
 CONDITIONAL = {"412": {"changed-meanwhile"}}
-NO_USER, NO_ITEM = {"404": {"user-not-found"}}, {"404": {"item-not-found"}}
+NO_USER = {"404": {"user-not-found"}}
 EMAIL_TAKEN = {"400": {"email-taken", "about:blank"}}
 LIMITED = {"429": UNNAMED}
 READ = EVERY | DATABASE | PARAMETERS
 WRITE = READ | CHANGE
 
+
+def named(*errors: type[BelongingsError]) -> dict[str, set[str]]:
+    return {str(status_of(error)[0]): {status_of(each)[1] for each in errors} for error in errors}
+
+
+def expected_problems(aggregate: AnyAggregate) -> dict[str, dict[str, set[str]]]:
+    name, own = aggregate.singular, named(aggregate.not_found)
+    missing = [each.not_found for each in aggregate.references.values()]
+    taken = named(*aggregate.unique.values())
+    conflict = {"409": IDEMPOTENT["409"] | taken.get("409", set())}
+    return {
+        f"list_{aggregate.name}": READ,
+        f"create_{name}": WRITE | BODY | IDEMPOTENT | named(*missing) | taken | conflict,
+        f"read_{name}": READ | CONDITIONAL | own,
+        f"update_{name}": WRITE | BODY | CONDITIONAL | taken | named(aggregate.not_found, *missing),
+        f"delete_{name}": WRITE | CONDITIONAL | own,
+    }
+
+
 PROBLEMS = {
     "live": EVERY,
     "ready": EVERY | {"503": {"database-unavailable", "schema-mismatch"}},
-    "list_users": READ,
+    **{name: types for aggregate in ENTITIES.values() for name, types in expected_problems(aggregate).items()},
     "create_user": WRITE | BODY | IDEMPOTENT | EMAIL_TAKEN | LIMITED,
-    "read_user": READ | CONDITIONAL | NO_USER,
     "update_user": WRITE | BODY | CONDITIONAL | NO_USER | EMAIL_TAKEN | LIMITED,
-    "delete_user": WRITE | CONDITIONAL | NO_USER,
     "list_user_items": READ | NO_USER,
     "create_user_item": WRITE | BODY | IDEMPOTENT | NO_USER,
-    "list_items": READ,
-    "create_item": WRITE | BODY | IDEMPOTENT | NO_USER,
     "create_items": WRITE | BODY | IDEMPOTENT,
-    "read_item": READ | CONDITIONAL | NO_ITEM,
-    "update_item": WRITE | BODY | CONDITIONAL | {"404": {"item-not-found", "user-not-found"}},
-    "delete_item": WRITE | CONDITIONAL | NO_ITEM,
 }
+"""By operation: the problem types of each status. Operations that every aggregate has follow from its declaration."""
 
 
 def test_each_status_has_the_problem_types_that_it_can_have_and_no_others(document: dict[str, Any]) -> None:
     for _, operation in operations(document):
+        assert operation["operationId"] in PROBLEMS, f"say in {__file__} which problems {operation['operationId']} has"
         found = {
             status: set(response["content"]["application/problem+json"]["examples"])
             for status, response in operation["responses"].items()
@@ -118,7 +134,7 @@ def test_the_server_is_the_root_path(client: TestClient) -> None:
 
 def test_only_the_paths_of_the_tutorials_end_with_a_slash(document: dict[str, Any]) -> None:
     with_slash = {path for path in document["paths"] if path.endswith("/")}
-    assert with_slash == {"/users/", "/items/", "/users/{user_id}/items/"}
+    assert with_slash == {"/users/{user_id}/items/", *(f"/{aggregate.name}/" for aggregate in ENTITIES.values())}
 
 
 def test_every_tag_has_a_description(document: dict[str, Any]) -> None:
@@ -227,7 +243,7 @@ def test_fastapis_own_errors_are_not_mentioned(document: dict[str, Any]) -> None
 def test_operation_ids_are_short_and_unique(document: dict[str, Any]) -> None:
     ids = [operation["operationId"] for _, operation in operations(document)]
     assert len(ids) == len(set(ids))
-    assert all(re.fullmatch(r"[a-z]+(_[a-z]+){0,2}", id) for id in ids)
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]{,39}", id) for id in ids)
 
 
 def test_every_operation_has_a_description(document: dict[str, Any]) -> None:
@@ -236,16 +252,18 @@ def test_every_operation_has_a_description(document: dict[str, Any]) -> None:
 
 def test_bounds_are_published_exactly(document: dict[str, Any]) -> None:
     bounds = {"limit": (1, 100)} | dict.fromkeys(["skip", "offset", "after"], (0, ID_MAX))
-    bounds |= dict.fromkeys(["owner_id", "user_id", "item_id"], (1, ID_MAX))
     found = set()
     for _, operation in operations(document):
         for parameter in operation.get("parameters", []):
             whole = parameter["schema"].get("anyOf", [parameter["schema"]])[0]
             if whole.get("type") == "integer":
-                found.add(parameter["name"])
-                assert (whole.get("minimum"), whole.get("maximum")) == bounds[parameter["name"]], parameter["name"]
-                assert isinstance(whole["maximum"], int), parameter["name"]
-    assert found == bounds.keys()
+                name = parameter["name"]
+                found.add(name)
+                least, most = whole.get("minimum"), whole.get("maximum")
+                assert (type(least), type(most)) == (int, int), f"{name}: give it bounds, such as whole(0, 200)"
+                if name in bounds or name.endswith("_id"):
+                    assert (least, most) == bounds.get(name, (1, ID_MAX)), name
+    assert found >= {*bounds, "owner_id", "user_id", "item_id"}
 
 
 def test_optional_query_parameters_are_not_nullable(document: dict[str, Any]) -> None:

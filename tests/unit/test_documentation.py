@@ -56,12 +56,14 @@ def test_clients_can_look_up_every_request() -> None:
     paths = create_app(build_container(settings)).openapi()["paths"]
     requests = [f"{method.upper()} {path}" for path, methods in paths.items() for method in methods]
     assert requests
-    assert [request for request in requests if f"`{request}`" not in text("docs/api.md")] == []
+    missing = [request for request in requests if f"`{request}`" not in text("docs/api.md")]
+    assert missing == [], "docs/api.md needs a row for each in the table of requests"
 
 
 def test_clients_can_look_up_every_type_of_problem_and_its_status() -> None:
     rows = [f"| `urn:problem-type:belongings:{type}` | {status} |" for status, type in problem_errors()]
-    assert [row for row in rows if row not in text("docs/api.md")] == []
+    missing = [row for row in rows if row not in text("docs/api.md")]
+    assert missing == [], "docs/api.md needs these rows, with a meaning, in the table of problem types"
 
 
 def test_decisions_are_numbered_in_order_and_listed() -> None:
@@ -78,6 +80,7 @@ def test_a_decision_says_why_what_with_which_effect_and_until_when(record: str) 
 
 def test_the_example_of_a_client_has_something_to_say_on_every_problem() -> None:
     """Its compiler would ask for it, but nobody compiles it here."""
-    assert [
+    missing = [
         type for type in sorted(problem_types()) if f'case "{type}"' not in text("examples/typescript/client.ts")
-    ] == []
+    ]
+    assert missing == [], "examples/typescript/client.ts needs a case for each in `advice`"
