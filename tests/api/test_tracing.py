@@ -72,6 +72,19 @@ def test_each_request_is_a_span_without_a_secret(monkeypatch: pytest.MonkeyPatch
     assert names["service.name"] == "belongings"
 
 
+def test_invalid_headers_of_a_trace_are_not_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    invalid = {"baggage": f"{SECRET},{SECRET};=", "tracestate": SECRET, "traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"}
+    with collector() as (url, _):
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+        container = build_container(Settings(database_url=SecretStr("memory://"), tracing=True))
+        with TestClient(create_app(container)) as client:
+            assert client.get("/users/7", headers=invalid).status_code == 404
+            assert client.get("/users/7", headers={"baggage": "a=1," * 200}).status_code == 404
+    assert [record for record in caplog.records if record.name.startswith("opentelemetry")] == []
+
+
 def test_without_the_setting_nothing_is_traced(monkeypatch: pytest.MonkeyPatch) -> None:
     with collector() as (url, got):
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
