@@ -7,11 +7,12 @@ from typing import Any
 from fastapi import FastAPI
 
 from entrypoints.api.documentation_pages import documented_app
+from entrypoints.api.http.byte_budget import ByteBudget
 from entrypoints.api.http.no_route import NoRoute
 from entrypoints.api.http.openapi import ABOUT, operation_id
 from entrypoints.api.http.openapi_document import customize_openapi
 from entrypoints.api.http.problems import add_problem_handlers
-from entrypoints.api.http.unsent import UnsentResponseBudget
+from entrypoints.api.http.unsent import ALL_UNSENT_MAX, SMALL_UNSENT_MAX, SMALL_UNSENT_RESERVE
 from entrypoints.api.lifespan import lifespan
 from entrypoints.api.metrics import Metrics
 from entrypoints.api.middleware.browser_guard import BrowserGuardMiddleware
@@ -55,7 +56,7 @@ def create_app(container: Container | None = None) -> FastAPI:
     app = make(**options, lifespan=lifespan, redirect_slashes=False)
     app.router.default = NoRoute(app.routes, not_found=app.router.default)
     app.state.container = container
-    app.state.unsent = UnsentResponseBudget()
+    app.state.unsent = ByteBudget(ALL_UNSENT_MAX, small=SMALL_UNSENT_MAX, reserve=SMALL_UNSENT_RESERVE)
     observers = [access_log(settings)]
     app.state.metrics = Metrics() if settings.metrics else None
     if app.state.metrics:

@@ -12,6 +12,7 @@ from httptools import parse_url
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from entrypoints.api.http.byte_budget import DISCONNECT
 from entrypoints.api.http.problems import problem
 from entrypoints.api.middleware.request_context import UNKNOWN, RequestContextMiddleware, common_headers, new_request_id
 from entrypoints.api.middleware.request_limits import TOO_SLOW
@@ -162,6 +163,7 @@ class Connection(DrainingConnection):
             self.url = _with_path(self.url)
         if len(self.pipeline) >= PIPELINE_LIMIT:
             self._stop_parsing(400, _NO_HTTP)
+        cast(Any, self.scope)["extensions"] = {DISCONNECT: self.transport.abort}
         super().on_headers_complete()
         self._unanswered.append(self.cycle)
 

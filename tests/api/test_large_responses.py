@@ -11,7 +11,9 @@ from starlette.types import Message
 from domain.items import Item
 from domain.users import User
 from entrypoints.api.app import create_app
-from entrypoints.api.http.unsent import PIECE, UnsentResponseBudget
+from entrypoints.api.http import byte_budget
+from entrypoints.api.http.byte_budget import DISCONNECT, ByteBudget
+from entrypoints.api.http.unsent import ALL_UNSENT_MAX, PIECE, SMALL_UNSENT_MAX, SMALL_UNSENT_RESERVE
 from entrypoints.api.middleware.head import HeadMiddleware
 from entrypoints.api.middleware.response_limits import ResponseLimitsMiddleware
 from entrypoints.container import Container, build_container
@@ -82,6 +84,16 @@ def test_a_large_response_is_refused_while_too_many_are_being_sent(roomy: Contai
         assert app.state.unsent.size == 0
 
 
+def test_a_response_that_the_system_can_buffer_has_room_beside_larger_ones(roomy: Container) -> None:
+    app = create_app(roomy)
+    unsent = app.state.unsent
+    unsent.add(unsent.hold({}), unsent.limit - SMALL_UNSENT_RESERVE)
+    with TestClient(app) as client:
+        assert client.get("/items/?limit=10").status_code == 503
+        small = client.get("/items/?limit=4")
+        assert (small.status_code, PIECE < len(small.content) <= SMALL_UNSENT_MAX) == (200, True)
+
+
 def test_a_user_is_not_changed_if_there_is_no_room_for_the_response(roomy: Container) -> None:
     app = create_app(roomy)
     app.state.unsent.limit = app.state.unsent.size = 100_000
@@ -94,7 +106,7 @@ def test_a_user_is_not_changed_if_there_is_no_room_for_the_response(roomy: Conta
         assert app.state.unsent.size == 99_999
 
 
-async def sent(method: str, limit: int, unsent: UnsentResponseBudget) -> list[Message]:
+async def sent(method: str, limit: int, unsent: ByteBudget) -> list[Message]:
     """What a client gets that reads so many messages and then nothing more."""
     messages: list[Message] = []
 
@@ -120,7 +132,7 @@ LARGE = bytes(range(256)) * 1000
 
 
 def test_a_large_response_is_sent_in_pieces_and_whole() -> None:
-    start, *pieces = asyncio.run(sent("GET", 1000, UnsentResponseBudget()))
+    start, *pieces = asyncio.run(sent("GET", 1000, ByteBudget(ALL_UNSENT_MAX)))
     assert dict(start["headers"])[b"content-length"] == str(len(LARGE)).encode()
     assert b"".join(piece["body"] for piece in pieces) == LARGE
     assert {len(piece["body"]) for piece in pieces[:-1]} == {PIECE}
@@ -128,10 +140,60 @@ def test_a_large_response_is_sent_in_pieces_and_whole() -> None:
 
 
 def test_what_a_client_does_not_read_is_counted_until_it_has_gone() -> None:
-    assert len(asyncio.run(sent("GET", 2, UnsentResponseBudget()))) == 2
+    assert len(asyncio.run(sent("GET", 2, ByteBudget(ALL_UNSENT_MAX)))) == 2
+
+
+async def read_after_a_silent_reader() -> tuple[bool, int]:
+    """Whether a client that reads nothing was disconnected for the next one, and the status of that one."""
+    disconnected, status = asyncio.Event(), 0
+    unsent = ByteBudget(len(LARGE))
+    app = ResponseLimitsMiddleware(Response(LARGE), unsent)
+    scope = {"type": "http", "method": "GET", "headers": []}
+
+    async def receive() -> Message:
+        raise AssertionError
+
+    async def send_when_disconnected(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await disconnected.wait()
+
+    async def send(message: Message) -> None:
+        nonlocal status
+        status = message.get("status", status)
+
+    with_extension = {**scope, "extensions": {DISCONNECT: disconnected.set}}
+    silent = asyncio.create_task(app(with_extension, receive, send_when_disconnected))
+    while not unsent.size:
+        await asyncio.sleep(0)
+    await app(scope, receive, send)
+    silent.cancel()
+    await asyncio.wait([silent])
+    assert unsent.size == 0
+    return disconnected.is_set(), status
+
+
+def test_a_client_that_reads_nothing_gives_way_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(byte_budget, "SLOW_AFTER", 60)
+    assert asyncio.run(read_after_a_silent_reader()) == (False, 503)
+    monkeypatch.setattr(byte_budget, "SLOW_AFTER", 0)
+    assert asyncio.run(read_after_a_silent_reader()) == (True, 200)
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+def test_a_large_response_is_made_if_a_client_that_reads_nothing_can_give_way(roomy: Container, method: str) -> None:
+    disconnected: list[bool] = []
+    app = create_app(roomy)
+    unsent = app.state.unsent
+    silent = unsent.hold({"extensions": {DISCONNECT: lambda: disconnected.append(True)}})
+    unsent.add(silent, unsent.limit)
+    with TestClient(app) as client:
+        assert client.request(method, "/users/1", json={}).status_code == 503
+        silent.waiting_since = 0.0
+        assert client.request(method, "/users/1", json={}).status_code == 200
+    assert disconnected == [True]
 
 
 def test_a_response_without_its_content_is_not_counted() -> None:
-    start, body = asyncio.run(sent("HEAD", 1000, UnsentResponseBudget(0)))
+    start, body = asyncio.run(sent("HEAD", 1000, ByteBudget(0)))
     assert dict(start["headers"])[b"content-length"] == str(len(LARGE)).encode()
     assert body["body"] == b""

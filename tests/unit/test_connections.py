@@ -10,6 +10,7 @@ import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from entrypoints.api.http.byte_budget import DISCONNECT
 from entrypoints.api.middleware.browser_guard import BrowserGuardMiddleware
 from entrypoints.server.connections import FIELD_LIMIT, HEAD_LIMIT, PIPELINE_LIMIT, Connection, ConnectionLimits
 from entrypoints.server.draining import DrainingConnection
@@ -264,6 +265,20 @@ def test_a_connection_whose_client_does_not_read_makes_room_for_another() -> Non
             each.connection_lost(None)
         await asyncio.gather(*state.tasks)
         assert evicted == [False, True, False]
+
+    asyncio.run(act())
+
+
+def test_an_application_can_close_the_connection_at_once() -> None:
+    async def app(scope: Any, _receive: Any, _send: Any) -> None:
+        scope["extensions"][DISCONNECT]()
+
+    async def act() -> None:
+        connection = connected(app)
+        connection.data_received(GET)
+        await aborted(connection)
+        connection.connection_lost(None)
+        await asyncio.gather(*connection.tasks)
 
     asyncio.run(act())
 

@@ -7,8 +7,9 @@ from contextvars import copy_context
 import pytest
 from orjson import dumps
 
+from entrypoints.api.http.byte_budget import ByteBudget
 from entrypoints.api.http.encoding import encode, encode_page
-from entrypoints.api.http.unsent import TooManyUnsent, UnsentResponseBudget, unsent_budget
+from entrypoints.api.http.unsent import TooManyUnsent, unsent_budget
 from service_layer.read_models import ITEMS, USERS, ItemView, Page, UserView
 
 ANY = sys.maxsize
@@ -53,7 +54,7 @@ def test_a_page_has_as_many_rows_as_fit_and_one_at_least(sizes: Sequence[int]) -
 
 def test_encoding_stops_where_there_is_no_room_for_the_response() -> None:
     def in_context() -> None:
-        unsent_budget.set(UnsentResponseBudget(limit=100_000))
+        unsent_budget.set(ByteBudget(limit=100_000))
         large = user(*[10_000] * 100)
         with pytest.raises(TooManyUnsent):
             encode(large)

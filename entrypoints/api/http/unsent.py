@@ -5,13 +5,21 @@ from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
 
+from entrypoints.api.http.byte_budget import ByteBudget
 from entrypoints.api.http.problems import RETRY_AFTER
 
 PIECE = 64 * 1024
 """Bytes that are handed to a connection at once. Smaller responses are not counted."""
 
-LIMIT = 32 * 1024 * 1024
+ALL_UNSENT_MAX = 32 * 1024 * 1024
 """The most bytes in all large responses that are being sent."""
+
+
+SMALL_UNSENT_MAX = 256 * 1024
+"""The most bytes in a response that the system buffers completely if its client has read all earlier ones."""
+
+SMALL_UNSENT_RESERVE = 8 * 1024 * 1024
+"""The bytes of ``ALL_UNSENT_MAX`` that are for such responses only."""
 
 
 class TooManyUnsent(HTTPException):
@@ -21,23 +29,7 @@ class TooManyUnsent(HTTPException):
         super().__init__(503, "Too many large responses wait for their clients", {"Retry-After": RETRY_AFTER})
 
 
-class UnsentResponseBudget:
-    """Counts the bytes of the large responses that are being sent.
-
-    :param limit: above which further large responses are refused.
-    """
-
-    def __init__(self, limit: int = LIMIT) -> None:
-        self.limit = limit
-        self.size = 0
-
-    @property
-    def room(self) -> int:
-        """Bytes that the next response may have; a small one is always possible."""
-        return max(PIECE, self.limit - self.size)
-
-
-unsent_budget: ContextVar[UnsentResponseBudget | None] = ContextVar("unsent_budget", default=None)
+unsent_budget: ContextVar[ByteBudget | None] = ContextVar("unsent_budget", default=None)
 """The budget for the response to the current request; None for an unsafe method, whose response is always sent."""
 
 
@@ -48,13 +40,13 @@ def check_room(size: int) -> None:
     :raises TooManyUnsent: there is none.
     """
     unsent = unsent_budget.get()
-    if unsent is not None and size > unsent.room:
+    if unsent is not None and size > PIECE and not unsent.has_room(size):
         raise TooManyUnsent
 
 
 def _response_room(request: Request) -> None:
-    unsent: UnsentResponseBudget = request.app.state.unsent
-    if unsent.size >= unsent.limit:
+    unsent: ByteBudget = request.app.state.unsent
+    if not unsent.has_room(1):
         raise TooManyUnsent
 
 

@@ -1,20 +1,24 @@
 """A limit on the bytes of large responses that clients have not received yet, as middleware."""
 
+from time import monotonic
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from entrypoints.api.http.byte_budget import ByteBudget
 from entrypoints.api.http.problems import problem
-from entrypoints.api.http.unsent import PIECE, TooManyUnsent, UnsentResponseBudget, unsent_budget
+from entrypoints.api.http.unsent import PIECE, TooManyUnsent, unsent_budget
 
 
 class ResponseLimitsMiddleware:
     """Sends a large response in pieces as the client reads them, and refuses it if too many bytes are being sent.
 
-    Without it, a connection would buffer a body of any size until the client has read it. All inner middleware has
-    returned before the first piece is sent, so slow clients do not count as requests in progress. The response to an
-    unsafe method is always sent, as the change has been made.
+    Before it refuses one, it disconnects clients that have read nothing for a while. Without this middleware, a
+    connection would buffer a body of any size until the client has read it. All inner middleware has returned before
+    the first piece is sent, so slow clients do not count as requests in progress. The response to an unsafe method is
+    always sent, as the change has been made.
     """
 
-    def __init__(self, app: ASGIApp, unsent: UnsentResponseBudget) -> None:
+    def __init__(self, app: ASGIApp, unsent: ByteBudget) -> None:
         self._app = app
         self._unsent = unsent
 
@@ -42,15 +46,18 @@ class ResponseLimitsMiddleware:
         await self._app(scope, receive, send_unless_large)
         if start is None:
             return
-        if self._unsent.size + len(large) > self._unsent.limit and scope["method"] == "GET":
+        held = self._unsent.hold(scope)
+        if not self._unsent.make_room(held, len(large)) and scope["method"] == "GET":
+            self._unsent.release(held)
             error = TooManyUnsent()
             await problem(error.status_code, error.detail, headers=error.headers)(scope, receive, send)
             return
-        self._unsent.size += len(large)
+        self._unsent.add(held, len(large))
         try:
             await send(start)
             for begin in range(0, len(large), PIECE):
+                held.waiting_since = monotonic()
                 more = begin + PIECE < len(large)
                 await send({"type": "http.response.body", "body": large[begin : begin + PIECE], "more_body": more})
         finally:
-            self._unsent.size -= len(large)
+            self._unsent.release(held)
