@@ -18,7 +18,7 @@ from tests.faults.service import Service
 Figure = Callable[[object], None]
 
 AT_ONCE = 32
-OF_HTTP = {400, 408, 413, 431}
+OF_HTTP = {400, 408, 413, 431, 501, 505}
 """Statuses of what did not get as far as an operation."""
 
 OF_NO_OPERATION = {200, 204, 304, 307, 403, 404, 405, 409, 412, 415, 421, 422}
