@@ -6,6 +6,7 @@
     - IdempotencyKeyReused
     - IdempotencyKeyInUse
   * StorageUnavailable
+    - Busy
     - Deadlock
     - OutcomeUnknown
     - StorageFull
@@ -56,6 +57,10 @@ class StorageUnavailable(BelongingsError):
     def __init__(self, reason: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class Busy(StorageUnavailable):
+    """Too many requests are in progress, so this one did not start."""
 
 
 class Deadlock(StorageUnavailable):

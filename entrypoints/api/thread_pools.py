@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from service_layer.deadline import set_deadline
-from service_layer.errors import OutcomeUnknown, StorageUnavailable
+from service_layer.errors import Busy, OutcomeUnknown, StorageUnavailable
 from service_layer.ports import Store
 from service_layer.scans import forbid_scans
 
@@ -159,7 +159,8 @@ class ThreadPool:
     ) -> Coroutine[Any, Any, Result]:
         """Run the work in a thread; return or raise what it does.
 
-        :raises StorageUnavailable: no thread was free in time, and the work did not start; or it takes too long.
+        :raises Busy: no thread was free in time, or too many requests wait, and the work did not start.
+        :raises StorageUnavailable: it takes too long.
         :raises OutcomeUnknown: the work writes and takes too long; it may still finish.
         """
         return self.run_since(monotonic(), partial(work, *args, **kwargs))
@@ -171,7 +172,7 @@ class ThreadPool:
         """
         is_full = self.waiting >= self._timeouts.max_queued or self._pending >= self._timeouts.max_pending
         if is_request and is_full:
-            raise StorageUnavailable("too many requests wait for the database")
+            raise Busy("too many requests wait for the database")
         job = _Job(work, start + _WORK_ENDS_AT * self._deadline, self._timeouts.work)
         self._jobs.put(job)
         job.timer = job.loop.call_later(self._wait + start - monotonic(), self._refuse, job)
@@ -185,8 +186,7 @@ class ThreadPool:
 
     def _refuse(self, job: _Job[Any]) -> None:
         if job.cancel():
-            error = StorageUnavailable(f"no thread was free within {self._wait:g} s")
-            job.resolve(job.result.set_exception, error)
+            job.resolve(job.result.set_exception, Busy(f"no thread was free within {self._wait:g} s"))
         else:
             job.timer = job.loop.call_later(self._deadline - self._wait, self._give_up, job)
 

@@ -21,6 +21,7 @@ from entrypoints.api.app import create_app
 from entrypoints.container import build_container
 from entrypoints.logging import Format, JsonFormatter
 from entrypoints.settings import Settings
+from service_layer.errors import Busy, StorageUnavailable
 from tests.api.problems import expect_problem
 from tests.conftest import container_for
 from tests.databases import free_port
@@ -151,6 +152,23 @@ def test_a_503_has_the_request_id(caplog: pytest.LogCaptureFixture) -> None:
     with TestClient(create_app(container_for(f"postgresql://rick:s3cret@127.0.0.1:{free_port()}/none"))) as client:
         response = client.get("/users/1", headers={"X-Request-ID": "ours"})
     assert expect_problem(response, 503, "database-unavailable")["request_id"] == "ours"
+
+
+@pytest.mark.parametrize(
+    ("error", "level"),
+    [(Busy("no thread was free within 3 s"), "WARNING"), (StorageUnavailable("connection refused"), "ERROR")],
+)
+def test_a_busy_service_is_a_warning_and_a_database_that_is_away_an_error(
+    app: FastAPI, caplog: pytest.LogCaptureFixture, error: StorageUnavailable, level: str
+) -> None:
+    async def fail() -> None:
+        raise error
+
+    app.add_api_route("/fails", fail)
+    with TestClient(app) as client:
+        expect_problem(client.get("/fails"), 503, "database-unavailable")
+    message = f"The database is temporarily unavailable: {error.reason}"
+    assert [(each.levelname, each.getMessage()) for each in caplog.records] == [(level, message)]
 
 
 def test_log_records_of_a_use_case_have_the_request_id(app: FastAPI) -> None:

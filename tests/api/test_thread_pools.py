@@ -21,7 +21,7 @@ from entrypoints.container import Container, build_container
 from entrypoints.logging import request_id
 from entrypoints.settings import Settings, processors
 from service_layer.deadline import seconds_left
-from service_layer.errors import OutcomeUnknown, StorageUnavailable
+from service_layer.errors import Busy, OutcomeUnknown, StorageUnavailable
 from tests.conftest import FastHasher
 
 LONG_TIMEOUTS = Timeouts(thread=30, deadline=60)
@@ -65,7 +65,7 @@ def test_a_job_that_gets_no_thread_in_time_is_refused_and_does_not_start() -> No
             group.start_soon(thread_pool.run, work, "first")
             while not blocked.is_set():
                 await sleep(0)
-            with pytest.raises(StorageUnavailable):
+            with pytest.raises(Busy):
                 await thread_pool.run(work, "second")
             go_on.set()
         assert await thread_pool.run(work, "third") == "third"
@@ -162,7 +162,7 @@ def test_a_job_is_refused_at_once_if_the_queue_is_full() -> None:
                 group.start_soon(thread_pool.run, work)
             while thread_pool.waiting < 2:
                 await sleep(0)
-            with pytest.raises(StorageUnavailable) as raised:
+            with pytest.raises(Busy) as raised:
                 await thread_pool.run(work)
             assert raised.value.reason == "too many requests wait for the database"
             go_on.set()
@@ -190,7 +190,7 @@ def test_only_jobs_with_a_waiting_caller_count_as_pending() -> None:
             group.start_soon(thread_pool.run, work)
             while thread_pool.waiting < 4:  # three of them were cancelled
                 await sleep(0)
-            with pytest.raises(StorageUnavailable) as raised:
+            with pytest.raises(Busy) as raised:
                 await thread_pool.run(work)
             assert raised.value.reason == "too many requests wait for the database"
             go_on.set()

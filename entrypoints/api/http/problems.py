@@ -19,6 +19,7 @@ from domain.errors import AlreadyTaken, BelongingsError, EmailTaken, InvalidValu
 from entrypoints.logging import request_id
 from service_layer.errors import (
     BatchRejected,
+    Busy,
     IdempotencyKeyInUse,
     IdempotencyKeyReused,
     OutcomeUnknown,
@@ -172,7 +173,8 @@ async def _domain_error(request: Request, error: Exception) -> Response:
         return invalid([_invalid_part(each, index) for index, each in error.errors.items()])
     status, type = status_of(error.__class__)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.error("%s: %s", error, getattr(error, "reason", type))
+        level = logging.WARNING if isinstance(error, Busy) else logging.ERROR
+        logger.log(level, "%s: %s", error, getattr(error, "reason", type))
     if isinstance(error, IdempotencyKeyReused):
         part = {"loc": ["header", "Idempotency-Key"], "msg": str(error), "type": "idempotency_key"}
         return problem(status, str(error), type, errors=[part])
