@@ -95,6 +95,9 @@ STORAGE_RESPONSES = problems(StorageUnavailable, StorageFull)
 
 TOO_MANY_REQUESTS: Responses = {429: {"description": "", PROBLEMS: [UNNAMED], "headers": QUOTA}}
 
+LIMITED_RESPONSES: Responses = {200: {"headers": TAG | QUOTA}} | TOO_MANY_REQUESTS
+"""A resource after a change that is limited in its rate."""
+
 
 class Documented:
     """How the operations on an aggregate are documented: keyword arguments of ``router.get`` and the others.

@@ -7,9 +7,10 @@ from starlette.types import Receive, Scope, Send
 
 from entrypoints.api import schemas
 from entrypoints.api.dependencies import ItemId, UnitOfWorkDep
+from entrypoints.api.http import openapi
 from entrypoints.api.http.conditional import ConditionsDep
 from entrypoints.api.http.idempotency import IdempotencyDep
-from entrypoints.api.http.openapi import STORAGE_RESPONSES, Documented
+from entrypoints.api.http.openapi import Documented
 from entrypoints.api.http.preferences import PreferDep
 from entrypoints.api.http.problems import problem
 from entrypoints.api.http.responses import created_response, item_response, json_response, page_response
@@ -18,7 +19,7 @@ from entrypoints.api.routing import PooledRoute
 from service_layer import items
 from service_layer.read_models import ITEMS
 
-router = APIRouter(prefix="/items", tags=["items"], route_class=PooledRoute, responses=STORAGE_RESPONSES)
+router = APIRouter(prefix="/items", tags=["items"], route_class=PooledRoute, responses=openapi.STORAGE_RESPONSES)
 
 documented = Documented(ITEMS, schemas.Item)
 
@@ -55,8 +56,7 @@ def list_items(
     query: Annotated[ItemQuery, Query()], uow: UnitOfWorkDep, prefer: PreferDep, request: Request
 ) -> Response:
     """List items, filtered and sorted."""
-    page = items.list_items(uow, query.page, query.filter, count=prefer.count)
-    return page_response(page, query, request)
+    return page_response(items.list_items(uow, query.page, query.filter, count=prefer.count), query, request)
 
 
 @router.get("/{item_id}", **documented.read)

@@ -7,18 +7,10 @@ from fastapi import APIRouter, Query, Request, Response
 from domain.errors import EmailTaken, StaleVersion, UserNotFound
 from entrypoints.api import schemas
 from entrypoints.api.dependencies import UnitOfWorkDep, UserId
+from entrypoints.api.http import openapi
 from entrypoints.api.http.conditional import ConditionsDep
 from entrypoints.api.http.idempotency import IdempotencyDep
-from entrypoints.api.http.openapi import (
-    CONDITIONAL_RESPONSES,
-    PAGE_RESPONSES,
-    QUOTA,
-    STORAGE_RESPONSES,
-    TAG,
-    TOO_MANY_REQUESTS,
-    created,
-    problems,
-)
+from entrypoints.api.http.openapi import created, problems
 from entrypoints.api.http.passwords import PasswordsDep
 from entrypoints.api.http.preferences import PreferDep
 from entrypoints.api.http.responses import created_response, item_response, json_response, page_response
@@ -27,11 +19,14 @@ from entrypoints.api.queries import UserItemQuery, UserQuery, strict_query
 from entrypoints.api.routing import PooledRoute
 from service_layer import items, users
 
-router = APIRouter(prefix="/users", tags=["users"], route_class=PooledRoute, responses=STORAGE_RESPONSES)
+router = APIRouter(prefix="/users", tags=["users"], route_class=PooledRoute, responses=openapi.STORAGE_RESPONSES)
 
-_CREATED = created("user", **QUOTA) | TOO_MANY_REQUESTS | problems(EmailTaken)
-_ITEMS = PAGE_RESPONSES | problems(UserNotFound)
-_CHANGED = {200: {"headers": TAG | QUOTA}} | TOO_MANY_REQUESTS | problems(EmailTaken, UserNotFound, StaleVersion)
+_CREATED = created("user", **openapi.QUOTA) | openapi.TOO_MANY_REQUESTS | problems(EmailTaken)
+_ITEMS = openapi.PAGE_RESPONSES | problems(UserNotFound)
+_PROBLEMS = problems(UserNotFound, StaleVersion)
+_CHANGED = (
+    {200: {"headers": openapi.TAG | openapi.QUOTA}} | openapi.TOO_MANY_REQUESTS | _PROBLEMS | problems(EmailTaken)
+)
 
 
 @router.post("/", response_model=schemas.User, responses=_CREATED)
@@ -46,18 +41,15 @@ def create_user(
     return created_response(user, "/users/", request)
 
 
-@router.get("/", response_model=list[schemas.User], responses=PAGE_RESPONSES, dependencies=[strict_query])
+@router.get("/", response_model=list[schemas.User], responses=openapi.PAGE_RESPONSES, dependencies=[strict_query])
 def list_users(
     query: Annotated[UserQuery, Query()], uow: UnitOfWorkDep, prefer: PreferDep, request: Request
 ) -> Response:
     """List users by id, each with their first items."""
-    page = users.list_users(uow, query.page, query.filter, count=prefer.count)
-    return page_response(page, query, request)
+    return page_response(users.list_users(uow, query.page, query.filter, count=prefer.count), query, request)
 
 
-@router.get(
-    "/{user_id}", response_model=schemas.User, responses=CONDITIONAL_RESPONSES | problems(UserNotFound, StaleVersion)
-)
+@router.get("/{user_id}", response_model=schemas.User, responses=openapi.CONDITIONAL_RESPONSES | _PROBLEMS)
 def read_user(user_id: UserId, uow: UnitOfWorkDep, conditions: ConditionsDep) -> Response:
     """Read one user, with their first items."""
     return item_response(users.read_user(uow, user_id), conditions)
@@ -73,15 +65,15 @@ def update_user(
     _: ResponseRoomDep,
 ) -> Response:
     """Change the given fields of a user. If the new address is taken: 400 `Email already registered`."""
-    changes, least, precondition = body.changes(), passwords.min_length, conditions.precondition
+    changes, hasher, least = body.changes(), passwords.hasher, passwords.min_length
     if "password" in changes:
         passwords.count()
-    hasher = passwords.hasher
+    precondition = conditions.precondition
     user = users.update_user(uow, hasher, user_id, changes, password_min_length=least, precondition=precondition)
     return item_response(user)
 
 
-@router.delete("/{user_id}", response_model=schemas.Removed, responses=problems(UserNotFound, StaleVersion))
+@router.delete("/{user_id}", response_model=schemas.Removed, responses=_PROBLEMS)
 def delete_user(user_id: UserId, uow: UnitOfWorkDep, conditions: ConditionsDep) -> Response:
     """Delete a user and all of their items."""
     users.delete_user(uow, user_id, precondition=conditions.precondition)
