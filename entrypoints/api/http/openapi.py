@@ -95,7 +95,7 @@ STORAGE_RESPONSES = problems(StorageUnavailable, StorageFull)
 
 TOO_MANY_REQUESTS: Responses = {429: {"description": "", PROBLEMS: [UNNAMED], "headers": QUOTA}}
 
-LIMITED_RESPONSES: Responses = {200: {"headers": TAG | QUOTA}} | TOO_MANY_REQUESTS
+LIMITED_RESPONSES: Responses = TOO_MANY_REQUESTS | {200: {"headers": TAG | QUOTA}}
 """A resource after a change that is limited in its rate."""
 
 
