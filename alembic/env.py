@@ -6,7 +6,7 @@ from alembic import context
 
 from adapters.sql.engine.engines import parse_url
 from adapters.sql.mapping.tables import metadata
-from adapters.sql.operations.migrations import exclusive_connection
+from adapters.sql.operations.migrations import INNODB_BY_DEFAULT, exclusive_connection
 from entrypoints.settings import Settings
 
 config = context.config
@@ -21,6 +21,8 @@ if context.is_offline_mode():
     options = {"is_mariadb": True} if text.startswith("mariadb") else {}
     context.configure(url=url, target_metadata=metadata, literal_binds=True, dialect_opts=options)
     with context.begin_transaction():
+        if url.get_backend_name() == "mysql":
+            context.execute(INNODB_BY_DEFAULT)
         context.run_migrations()
 else:
     with exclusive_connection(url) as connection:

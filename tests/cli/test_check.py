@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,31 @@ def test_a_copy_of_what_is_not_coherent_is_refused_and_names_the_command(databas
     result = belongings("copy", "--from", source, "--to", target)
     assert result.exit_code == 1
     assert "source: items refer to rows that do not exist; to see which, run belongings check" in result.stderr
+
+
+def test_tables_outside_innodb_are_found_and_can_be_copied_out_of_but_not_into(
+    databases: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, target = databases.empty("mariadb"), databases.empty("mariadb")
+    migrate(parse_url(url))
+    migrate(parse_url(target))
+    on(url, fill)
+    for statement in (
+        "ALTER TABLE removed_users DROP FOREIGN KEY fk_removed_users_user_id",
+        "ALTER TABLE items DROP FOREIGN KEY fk_items_owner_id",
+        "ALTER TABLE items ENGINE = Aria",
+        "ALTER TABLE users ENGINE = Aria",
+    ):
+        on(url, partial(Connection.execute, statement=text(statement)))
+    problem = "not InnoDB tables: items, users; copy them into a new database: belongings copy"
+    monkeypatch.setenv("DATABASE_URL", url)
+    on(url, lambda connection: connection.execute(update(items).where(items.c.id == 4).values(search_text="")))
+    assert check()[1][:-1] == [f"schema: {problem}", "items 4: search_text is out of date"]
+    assert check("--repair", "--backed-up")[1][:-1] == [f"schema: {problem}"]
+    assert belongings("copy", "--from", target, "--to", url).stderr == f"belongings: target: {problem}\n"
+    assert belongings("copy", "--from", url, "--to", target).exit_code == 0
+    monkeypatch.setenv("DATABASE_URL", target)
+    assert check()[1][:-1] == ["items 4: search_text is out of date"]
 
 
 class TestSqlite:

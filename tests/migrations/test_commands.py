@@ -82,9 +82,10 @@ def test_a_script_for_mariadb_makes_what_a_migration_makes(checkout: Path, datab
         assert connection.scalars(mine).all() == ["utf8mb4_nopad_bin"]
 
 
-def test_a_script_for_mysql_has_its_collation(checkout: Path) -> None:
+def test_a_script_for_mysql_has_its_collation_and_storage_engine(checkout: Path) -> None:
     script = alembic(checkout, "mysql://nobody@localhost/none", "upgrade", "head", "--sql")
     assert set(re.findall(r"COLLATE (\w+)", script)) == {"utf8mb4_0900_bin"}
+    assert script.index("SET SESSION default_storage_engine = InnoDB") < script.index("CREATE TABLE")
 
 
 def test_no_script_is_made_that_would_leave_items_without_text_to_search_in(checkout: Path) -> None:

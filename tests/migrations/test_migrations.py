@@ -15,7 +15,7 @@ from adapters.sql.mapping.schema import REVISIONS, current_revision
 from adapters.sql.operations.migrations import config, migrate
 from domain.items import Item
 from service_layer.errors import SchemaMismatch, SchemaNewer
-from tests.conftest import container_for
+from tests.conftest import Databases, container_for
 
 ROWS = 5_000
 
@@ -85,6 +85,31 @@ def test_going_up_down_and_up_again_keeps_every_row(empty_url: str) -> None:
     assert [step.direction for step in migrate(url)] == ["up"] * (len(REVISIONS) - 1)
     assert checksum(empty_url) == before
     assert wrong_search_texts(empty_url) == 0
+
+
+def test_tables_on_mariadb_are_in_innodb_whatever_its_default(databases: Databases) -> None:
+    url = parse_url(databases.empty("mariadb"))
+    migrate(url.update_query_dict({"init_command": "SET SESSION default_storage_engine = Aria"}))
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        engines = text("SELECT DISTINCT engine FROM information_schema.tables WHERE table_schema = database()")
+        assert connection.scalars(engines).all() == ["InnoDB"]
+    engine.dispose()
+
+
+def test_a_table_on_mariadb_that_is_not_in_innodb_is_not_ready(databases: Databases) -> None:
+    url = databases.empty("mariadb")
+    migrate(parse_url(url))
+    store = container_for(url).store()
+    store.prepare()
+    engine = create_engine(parse_url(url))
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE idempotency_keys ENGINE = Aria"))
+    for check in (store.check, store.prepare):
+        with pytest.raises(SchemaMismatch, match="not InnoDB tables: idempotency_keys; copy"):
+            check()
+    engine.dispose()
+    store.close()
 
 
 def test_base_leaves_nothing_behind(empty_url: str) -> None:

@@ -1,9 +1,10 @@
-"""The schema revisions that this code knows, and the one that a database has."""
+"""The schema revisions that this code knows, the one that a database has, and what else its schema must be like."""
 
 from pathlib import Path
 
-from sqlalchemy import Engine, String, column, inspect, select, table
+from sqlalchemy import Connection, Engine, String, bindparam, column, inspect, select, table, text
 
+from adapters.sql.mapping.tables import metadata
 from service_layer.errors import SchemaMismatch, SchemaNewer
 
 _PACKAGE = Path(__file__).parents[1]
@@ -12,6 +13,11 @@ MIGRATIONS = _PACKAGE / "history" if (_PACKAGE / "history").is_dir() else _PACKA
 
 REVISIONS = tuple(sorted(path.name.partition("_")[0] for path in MIGRATIONS.glob("versions/[0-9]*.py")))
 """All migrations, oldest first; from the names of their files, as startup need not import Alembic."""
+
+_NOT_INNODB = text(
+    "SELECT table_name FROM information_schema.tables WHERE table_schema = database() AND table_name IN :tables"
+    " AND coalesce(engine, '') <> 'InnoDB' ORDER BY table_name"
+).bindparams(bindparam("tables", list(metadata.tables), expanding=True))
 
 _version = table("alembic_version", column("version_num", String))
 
@@ -37,3 +43,14 @@ def check_revision(revision: str | None) -> None:
     if revision in REVISIONS:
         raise SchemaMismatch(f"the database is at revision {revision}, not {REVISIONS[-1]}; run: belongings migrate")
     raise SchemaNewer(f"the database is at revision {revision}, which is newer than this service; run a newer one")
+
+
+def check_storage_engine(connection: Connection) -> None:
+    """Check that MariaDB keeps the tables in InnoDB: its other storage engines have no transactions or foreign keys.
+
+    :raises SchemaMismatch: it does not.
+    """
+    if connection.dialect.name != "mysql":
+        return
+    if others := connection.scalars(_NOT_INNODB).all():
+        raise SchemaMismatch(f"not InnoDB tables: {', '.join(others)}; copy them into a new database: belongings copy")

@@ -9,7 +9,7 @@ from sqlalchemy import URL, Connection, NullPool, create_engine, event, text
 
 from adapters.sql.engine.engines import Limits, create_engines
 from adapters.sql.engine.process_lock import ProcessLock, single_process_reason
-from adapters.sql.mapping.schema import check_revision, current_revision
+from adapters.sql.mapping.schema import check_revision, check_storage_engine, current_revision
 from adapters.sql.mapping.tables import data_tables
 from adapters.sql.operations.migrations import exclusive_connection, migrate
 from service_layer.errors import StorageUnavailable
@@ -54,6 +54,7 @@ def exclusive_writer(url: URL) -> Iterator[Connection]:
             migrate(url)
         connection = stack.enter_context(exclusive_connection(url))
         _check_revision(connection)
+        check_storage_engine(connection)
         names = [table.name for table in data_tables()]
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"LOCK TABLE {', '.join(names)} IN SHARE ROW EXCLUSIVE MODE"))

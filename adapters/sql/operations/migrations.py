@@ -20,6 +20,9 @@ from service_layer.ports import Migration
 _LOCK_TIMEOUT = 600
 """Seconds to wait for another process that is migrating."""
 
+INNODB_BY_DEFAULT = "SET SESSION default_storage_engine = InnoDB"
+"""For MariaDB, whose other storage engines have neither transactions nor foreign keys, and could be its default."""
+
 _LOCK_ID = 0x62656C6F6E67  # "belong", for PostgreSQL, whose advisory locks are numbers
 
 
@@ -88,6 +91,7 @@ def exclusive_connection(url: URL) -> Iterator[Connection]:
                 lock = {"name": f"belongings {url.database}"[:64], "timeout": _LOCK_TIMEOUT}
                 if connection.scalar(text("SELECT GET_LOCK(:name, :timeout)"), lock) != 1:  # ends with the connection
                     raise StorageUnavailable("another process has been migrating for too long")
+                connection.execute(text(INNODB_BY_DEFAULT))
             yield connection
     finally:
         engine.dispose()
