@@ -7,7 +7,7 @@ from sqlalchemy import URL
 
 from adapters.memory.store import InMemoryStore, InMemoryUnitOfWork
 from adapters.password_hashing import Argon2PasswordHasher
-from adapters.sql.engine.engines import Engines, Limits, create_engines, is_in_memory, parse_url
+from adapters.sql.engine.engines import Limits, create_engines, is_in_memory, parse_url
 from adapters.sql.reading.views import SqlAlchemyViews
 from adapters.sql.store import SqlStore
 from adapters.sql.writing.sessions import Sessions
@@ -26,13 +26,6 @@ def _parse(name: str, url: str) -> URL:
 
 def _url(settings: Settings) -> URL:
     return _parse("DATABASE_URL", settings.database_url.get_secret_value())
-
-
-def _engines(url: URL, limits: Limits) -> Engines:
-    try:
-        return create_engines(url, limits)
-    except (TypeError, ValueError):
-        raise WrongSetting("DATABASE_URL has an option that its driver does not support") from None
 
 
 def _limits(settings: Settings) -> Limits:
@@ -87,7 +80,7 @@ class SqlContainer(Container):
 
     url = providers.Singleton(_url, Container.settings)
     limits = providers.Singleton(_limits, Container.settings)
-    engines = providers.Singleton(_engines, url, limits)
+    engines = providers.Singleton(create_engines, url, limits)
     sessions = providers.Singleton(Sessions, engines.provided.writer)
     store = providers.Singleton(SqlStore, url, engines, sessions)
     views = providers.Singleton(SqlAlchemyViews, engines.provided.reader, engines.provided.scanner)
@@ -103,7 +96,7 @@ def build_container(settings: Settings) -> Container:
         container: Container = InMemoryContainer(settings=settings)
     else:
         container = SqlContainer(settings=settings)
-        container.engines()  # rejects unknown options now; engines connect when they are first used
+        container.url()  # rejects what is wrong with it now
     container.sign_up_limiter()
     return container
 

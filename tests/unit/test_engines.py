@@ -76,6 +76,49 @@ def test_what_is_wrong_with_an_address_is_said_without_repeating_it(written: str
     assert str(wrong.value) == message
 
 
+UNSUPPORTED = "has an option that its driver does not support"
+UNUSABLE_FILE = "has an option with a file that its driver cannot use"
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("postgresql://localhost/belongings?hunter2=x", UNSUPPORTED),
+        ("postgresql://localhost/belongings?connect_timeout=hunter2", UNSUPPORTED),
+        ("postgresql://localhost/belongings?prepare_threshold=1", UNSUPPORTED),
+        ("postgresql://localhost/belongings?plugin=hunter2", UNSUPPORTED),
+        ("mysql://localhost/belongings?hunter2=x", UNSUPPORTED),
+        ("mysql://localhost/belongings?connect_timeout=hunter2", UNSUPPORTED),
+        ("mysql://localhost/belongings?charset=hunter2", UNSUPPORTED),
+        ("mysql://localhost/belongings?compress=1", UNSUPPORTED),
+        ("mysql://localhost/belongings?port=3306", UNSUPPORTED),
+        ("mysql://localhost/belongings?cursorclass=hunter2", UNSUPPORTED),
+        ("mysql://localhost/belongings?ssl_ca=/hunter2.pem", UNUSABLE_FILE),
+        ("sqlite:///belongings.db?hunter2=x", UNSUPPORTED),
+        ("sqlite:///belongings.db?timeout=hunter2", UNSUPPORTED),
+        ("sqlite://hunter2/belongings.db", UNSUPPORTED),
+    ],
+)
+def test_an_option_that_no_connection_could_have_is_refused_without_repeating_it(written: str, message: str) -> None:
+    with pytest.raises(ValueError) as wrong:
+        parse_url(written)
+    assert str(wrong.value) == message
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "postgresql://rick:hunter2@/belongings?host=/tmp&connect_timeout=2&options=-c%20work_mem=64kB",
+        "postgresql://localhost/belongings?sslmode=verify-full&sslrootcert=/missing.pem",
+        "mysql://rick:hunter2@localhost/belongings?unix_socket=/tmp/a.sock&connect_timeout=2&read_timeout=3",
+        "mysql://localhost/belongings?charset=utf8mb4&ssl_check_hostname=false&ssl_verify_cert=true",
+        "sqlite:///belongings.db?timeout=3",
+    ],
+)
+def test_options_of_the_driver_are_accepted(written: str) -> None:
+    assert parse_url(written).query
+
+
 @pytest.mark.parametrize(
     ("written", "private"),
     [

@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, InvalidatePoolError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from adapters.sql.engine.log_limit import limit_log
+from adapters.sql.engine.options import check_options
 from adapters.sql.engine.pool import FairQueuePool
 from adapters.sql.engine.sqlite_files import create_private_files
 from service_layer.deadline import seconds_left
@@ -82,8 +83,9 @@ class Limits:
 def parse_url(text: str) -> URL:
     """Parse a database URL and set its driver.
 
-    :raises ValueError: the URL is not valid, is ambiguous about where a password ends, or names an unsupported
-        database. The message does not contain the URL, which may contain a password.
+    :raises ValueError: the URL is not valid, is ambiguous about where a password ends, names an unsupported database,
+        or has an option that its driver does not support. The message does not contain the URL, which may contain a
+        password.
     """
     try:
         url = make_url(text)
@@ -98,7 +100,9 @@ def parse_url(text: str) -> URL:
         )
     if kind != "sqlite" and not url.database:
         raise ValueError("must end with the name of a database, such as postgresql://user:password@host/name")
-    return url.set(drivername=_DRIVERS[kind])
+    url = url.set(drivername=_DRIVERS[kind])
+    check_options(url)
+    return url
 
 
 def is_in_memory(url: URL) -> bool:
