@@ -3,8 +3,11 @@
 import re
 from asyncio import BaseTransport, TimerHandle
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
+from socket import SO_LINGER, SOL_SOCKET
+from struct import pack
 from time import sleep
 from typing import Any, NoReturn, cast
 
@@ -51,6 +54,9 @@ _WRITE_BUFFER = 64 * 1024
 
 _CLOSE_TIMEOUT = 2.0
 """Seconds in which a client must read the rest of its last response during a shutdown."""
+
+_DISCARD = pack("ii", 1, 0)
+"""The value of ``SO_LINGER`` with which a socket is closed without sending the rest (``struct linger``)."""
 
 UNREAD_LIMIT = 1024 * 1024
 """The maximum bytes of a body that the application does not read, as of a GET. They are discarded."""
@@ -163,7 +169,7 @@ class Connection(DrainingConnection):
             self.url = _with_path(self.url)
         if len(self.pipeline) >= PIPELINE_LIMIT:
             self._stop_parsing(400, _NO_HTTP)
-        cast(Any, self.scope)["extensions"] = {DISCONNECT: self.transport.abort}
+        cast(Any, self.scope)["extensions"] = {DISCONNECT: self._reset}
         super().on_headers_complete()
         self._unanswered.append(self.cycle)
 
@@ -226,7 +232,18 @@ class Connection(DrainingConnection):
         self._cancel_write_timer()
         closes_soon = self._draining and self.transport.is_closing()
         seconds = _CLOSE_TIMEOUT if closes_soon else self._limits.body_wait
-        self._write_timer = self.loop.call_later(seconds, self.transport.abort)
+        self._write_timer = self.loop.call_later(seconds, self._reset)
+
+    def _reset(self) -> None:
+        """Close the connection at once, and discard what the client has not read.
+
+        Otherwise the system keeps up to its send buffer until the client has read it, which may be never.
+        """
+        connected_socket = self.transport.get_extra_info("socket")
+        if connected_socket is not None:
+            with suppress(OSError, ValueError):  # it is closed; uvloop raises ValueError
+                connected_socket.setsockopt(SOL_SOCKET, SO_LINGER, _DISCARD)
+        self.transport.abort()
 
     def _cancel_write_timer(self) -> None:
         if self._write_timer:
@@ -324,4 +341,7 @@ class Connection(DrainingConnection):
         waiting = (each for each in others if each._waits_for_client)
         longest = min(waiting, key=lambda each: each._waiting_since, default=self)
         self.connections.discard(longest)
-        longest.transport.abort()
+        if longest.flow.write_paused:
+            longest._reset()
+        else:
+            longest.transport.abort()

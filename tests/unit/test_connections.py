@@ -2,11 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from socket import SO_RCVBUF, SOL_SOCKET, socket
 from typing import Any
 
 import pytest
+import uvloop
 from uvicorn import Config
 from uvicorn.server import ServerState
 
@@ -283,6 +285,63 @@ def test_an_application_can_close_the_connection_at_once() -> None:
     asyncio.run(act())
 
 
+@pytest.mark.parametrize("by", ["application", "timeout", "new connection"])
+def test_the_system_discards_what_a_client_has_not_read_when_it_is_disconnected(by: str) -> None:
+    async def app(scope: Any, _receive: Any, send: Any) -> None:
+        scopes.append(scope)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(1000):
+            await send({"type": "http.response.body", "body": b"x" * 65_536, "more_body": True})
+        await send({"type": "http.response.body"})
+
+    async def act() -> None:
+        state = ServerState()
+        body_wait = 0.01 if by == "timeout" else 30
+        async with listening(app, state, body_wait=body_wait, connections=1) as address:
+            with socket() as client:
+                client.setsockopt(SOL_SOCKET, SO_RCVBUF, 4096)
+                client.connect(address)
+                client.sendall(GET)
+                while not state.connections:
+                    await asyncio.sleep(0)
+                connection: Any = next(iter(state.connections))
+                while not connection.flow.write_paused:
+                    await asyncio.sleep(0)
+                if by == "application":
+                    scopes[0]["extensions"][DISCONNECT]()
+                elif by == "new connection":
+                    (await asyncio.open_connection(*address))[1].close()
+                while not all(task.done() for task in state.tasks):
+                    await asyncio.sleep(0)
+                with pytest.raises(ConnectionResetError):
+                    while client.recv(65_536):
+                        pass
+
+    scopes: list[Any] = []
+    asyncio.run(act())
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_connection_that_has_just_been_closed_can_be_closed_again(
+    loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def app(scope: Any, _receive: Any, send: Any) -> None:
+        scopes.append(scope)
+        await _answer(send)
+
+    async def act() -> None:
+        async with listening(app, ServerState()) as address:
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(GET)
+            await reader.read()
+            writer.close()
+            scopes[0]["extensions"][DISCONNECT]()
+
+    scopes: list[Any] = []
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(act())
+
+
 def test_all_pipelined_requests_end_when_their_client_disconnects() -> None:
     disconnected: list[bool] = []
 
@@ -431,11 +490,13 @@ async def _answer(send: Any) -> None:
 
 
 @asynccontextmanager
-async def listening(app: Any, state: ServerState, *, workers: int = 1) -> AsyncIterator[tuple[str, int]]:
+async def listening(
+    app: Any, state: ServerState, *, workers: int = 1, body_wait: float = 30, connections: int = 10
+) -> AsyncIterator[tuple[str, int]]:
     """The address at which this application is asked by our connections, and by nothing else of ours."""
     config = Config(app=app, log_config=None, ws="none")
     config.load()
-    limits = ConnectionLimits(head_wait=30, body_wait=30, connections=10, workers=workers)
+    limits = ConnectionLimits(head_wait=30, body_wait=body_wait, connections=connections, workers=workers)
     server = await asyncio.get_running_loop().create_server(
         lambda: Connection(config=config, server_state=state, app_state={}, limits=limits), "127.0.0.1", 0
     )
