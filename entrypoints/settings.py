@@ -3,9 +3,11 @@
 import os
 from collections.abc import Iterator
 from importlib import import_module
+from io import StringIO
+from pathlib import Path
 from typing import Annotated
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -209,8 +211,17 @@ def variable(field: str) -> str:
 
 def _variable_names() -> Iterator[str]:
     yield from (name.upper() for name in os.environ)
+    for statement in parse_stream(StringIO(_env_file())):
+        if statement.error:  # it would be skipped
+            text = statement.original.string
+            line = statement.original.line + text[: -len(text.lstrip())].count("\n")
+            raise WrongSetting(f"{_ENV_FILE}, line {line}: not a name and a value; is a quote missing?")
+        yield (statement.key or "").upper()
+
+
+def _env_file() -> str:
     try:
-        yield from (name.upper() for name in dotenv_values(_ENV_FILE))
+        return Path(_ENV_FILE).read_text("utf-8") if Path(_ENV_FILE).is_file() else ""
     except UnicodeDecodeError:
         raise WrongSetting(f"{_ENV_FILE} is not UTF-8 text") from None
 

@@ -86,6 +86,22 @@ def test_a_wrong_value_is_named_and_not_repeated(
 
 
 @pytest.mark.parametrize(
+    "statement",
+    ['BELONGINGS_PORT="9003', "BELONGINGS_PORT='9003", 'DATABASE_URL="hunter2" x', "BELONGINGS_PORT 9003", "=9003"],
+)
+def test_a_line_of_the_file_that_cannot_be_parsed_is_named_and_not_repeated(folder: Path, statement: str) -> None:
+    (folder / ".env").write_text(f"# the port\nBELONGINGS_THREADS=2\n\n  {statement}\nOTHER=1\n")
+    with pytest.raises(WrongSetting) as wrong:
+        load_settings()
+    assert str(wrong.value) == ".env, line 4: not a name and a value; is a quote missing?"
+
+
+def test_a_folder_of_that_name_is_ignored(folder: Path) -> None:
+    (folder / ".env").mkdir()
+    assert load_settings().port == 8000
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("BELONGINGS_TRUSTED_PROXIES", "hunter2"),
