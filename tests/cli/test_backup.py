@@ -1,5 +1,6 @@
 """``belongings backup`` and ``belongings restore``."""
 
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -145,6 +146,30 @@ def test_a_backup_overwrites_nothing_unless_it_is_told_to() -> None:
     assert belongings("backup", "--force", "copy.db").exit_code == 0
     assert count("copy.db") == ITEMS
     assert "is the database itself" in refused("backup", "--force", "belongings.db")
+
+
+@pytest.mark.parametrize("part", ["wal", "shm", "journal", "process"])
+def test_a_file_that_belongs_to_the_database_is_not_overwritten(folder: Path, part: str) -> None:
+    for target in (f"belongings.db-{part}", f"../{folder.name}/belongings.db-{part}"):
+        assert "is a file that belongs to the database" in refused("backup", target)
+    with closing(connect(Path("belongings.db"))) as service:
+        service.execute("PRAGMA journal_mode = WAL")
+        add_item(service)
+        assert "belongs to the database" in refused("backup", "--force", f"belongings.db-{part}")
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_what_is_no_regular_file_is_neither_replaced_nor_read(
+    monkeypatch: pytest.MonkeyPatch, make: Callable[[str], None]
+) -> None:
+    belongings("backup", "copy.db")
+    make("special")
+    before = Path("special").stat()
+    results = [belongings("backup", "--force", "special"), belongings("restore", "special")]
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///special")
+    results += [belongings("backup", "new.db"), belongings("restore", "copy.db")]
+    assert [each.stderr for each in results] == ["belongings: special is not a regular file\n"] * 4
+    assert Path("special").stat() == before
 
 
 def test_a_file_that_came_meanwhile_is_not_overwritten(folder: Path) -> None:

@@ -32,7 +32,7 @@ class ProcessLock:
     """
 
     def __init__(self, database: Path, *, wait: float = 0) -> None:
-        self._path = (path := database.resolve()).with_name(f"{path.name}-process")
+        self._path = lock_file(database)
         self._handle = self._acquire(monotonic() + wait)
 
     def _acquire(self, deadline: float) -> int:
@@ -51,6 +51,12 @@ class ProcessLock:
     def release(self) -> None:
         self._path.unlink(missing_ok=True)
         os.close(self._handle)
+
+
+def lock_file(database: Path) -> Path:
+    """The file that a process locks while it uses a database."""
+    path = database.resolve()
+    return path.with_name(f"{path.name}-process")
 
 
 def _is_same(path: Path, handle: int) -> bool:

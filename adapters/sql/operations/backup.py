@@ -11,7 +11,7 @@ from tempfile import mkstemp
 from sqlalchemy import ColumnElement, Table, func, select
 
 from adapters.sql.engine.errors import first_line
-from adapters.sql.engine.process_lock import ProcessLock
+from adapters.sql.engine.process_lock import ProcessLock, lock_file
 from adapters.sql.mapping.removals import is_marked, user_columns
 from adapters.sql.mapping.schema import REVISIONS
 from adapters.sql.mapping.tables import data_tables, removed_users
@@ -37,6 +37,9 @@ def back_up(
     with _wrap_errors(), _snapshot(database) as source:
         if file.exists() and file.samefile(database):
             raise OperationFailed(f"{file} is the database itself")
+        if file.resolve() in (*_companion_files(database.resolve()), lock_file(database)):
+            raise OperationFailed(f"{file} is a file that belongs to the database")
+        _refuse_special_file(file)
         if file.exists() and not overwrite:
             raise OperationFailed(f"{file} already exists; --force overwrites it")
         _refuse_companion_files(file)
@@ -58,6 +61,7 @@ def restore(file: Path, database: Path, progress: Progress) -> tuple[Contents, P
     """
     command = f"DATABASE_URL=sqlite:///{file.absolute()} belongings check"
     with _wrap_errors(), exclusive_process(database), _snapshot(file, untouched=True) as source:
+        _refuse_special_file(database)
         with _checked_copy(source, database.parent, progress, command) as (copy, contents):
             if contents.revision not in REVISIONS:
                 raise OperationFailed(f"it is at revision {contents.revision}, which is newer than this service")
@@ -79,7 +83,8 @@ def _snapshot(path: Path, *, untouched: bool = False) -> Iterator[sqlite3.Connec
 
     :param untouched: create no files next to it. No other process may use the file then.
     """
-    if not path.is_file():
+    _refuse_special_file(path)
+    if not path.exists():
         raise OperationFailed(f"{path}: there is no such file")
     alone = untouched and not path.with_name(f"{path.name}-wal").exists()
     options = "?mode=ro&immutable=1" if alone else "?mode=ro" if untouched else "?mode=rw"
@@ -188,6 +193,11 @@ def _refuse_companion_files(file: Path) -> None:
     for each in _companion_files(file):
         if each.exists():
             raise OperationFailed(f"{each.name} exists and would be read as a part of it")
+
+
+def _refuse_special_file(file: Path) -> None:
+    if file.exists() and not file.is_file():
+        raise OperationFailed(f"{file} is not a regular file")
 
 
 def _companion_files(file: Path) -> list[Path]:
