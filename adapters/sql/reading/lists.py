@@ -45,47 +45,32 @@ def count(aggregate: AnyAggregate, dialect: str, filters: Filters) -> Select[Any
     return select(func.count()).select_from(table).where(*matching)
 
 
-def row(aggregate: AnyAggregate, dialect: str) -> Select[Any]:
+# With ``quick`` the following return no rows while a removed user has items that are not deleted yet.
+
+
+def row(quick: bool, aggregate: AnyAggregate, dialect: str) -> Select[Any]:
     """Select the row with the id ``id``."""
-    return _row(aggregate).where(*visible(aggregate, (), dialect))
+    found = select(*view_columns(aggregate)).where(table_of(aggregate).c.id == bindparam("id"))
+    return found.where(*[NO_REMOVED_USERS] if quick else visible(aggregate, (), dialect))
 
 
-def quick_row(aggregate: AnyAggregate, dialect: str) -> Select[Any]:
-    """The same, or no row while a removed user has items that are not deleted yet."""
-    return _row(aggregate).where(NO_REMOVED_USERS)
-
-
-def _row(aggregate: AnyAggregate) -> Select[Any]:
-    return select(*view_columns(aggregate)).where(table_of(aggregate).c.id == bindparam("id"))
-
-
-def all_rows(aggregate: AnyAggregate, dialect: str) -> Select[Any]:
+def all_rows(quick: bool, aggregate: AnyAggregate, dialect: str) -> Page:
     """Select a page of all rows by id."""
-    return _all_rows(aggregate).where(*visible(aggregate, (), dialect))
-
-
-def quick_all_rows(aggregate: AnyAggregate, dialect: str) -> Page:
-    """The same page, or no rows while a removed user has items that are not deleted yet."""
-    return unless_hidden(_all_rows(aggregate), dialect)
-
-
-def _all_rows(aggregate: AnyAggregate) -> Select[Any]:
     id = table_of(aggregate).c.id
-    return paginate(select(*view_columns(aggregate)).where(id > AFTER).order_by(id))
+    rows = paginate(select(*view_columns(aggregate)).where(id > AFTER).order_by(id))
+    return unless_hidden(rows, dialect) if quick else rows.where(*visible(aggregate, (), dialect))
 
 
-def page(aggregate: AnyAggregate, dialect: str, sort: str, filters: Filters, start: Collection[str]) -> Page:
+def sorted_rows(
+    quick: bool, aggregate: AnyAggregate, dialect: str, sort: str, filters: Filters, start: Collection[str]
+) -> Page:
     """Select a page of matching rows, sorted, in the form that is fastest on this database.
 
     :param start: which of ``after`` and ``value`` are among the parameters.
     """
-    return _page(_Lists(aggregate, dialect, sort.startswith("-"), filters, start), sort.removeprefix("-"))
-
-
-def quick_page(aggregate: AnyAggregate, dialect: str, sort: str, filters: Filters, start: Collection[str]) -> Page:
-    """The same page, or no rows while a removed user has items that are not deleted yet."""
-    lists = _Lists(aggregate, dialect, sort.startswith("-"), filters, start, quick=True)
-    return unless_hidden(_page(lists, sort.removeprefix("-")), dialect)
+    lists = _Lists(aggregate, dialect, sort.startswith("-"), filters, start, quick)
+    rows = _page(lists, sort.removeprefix("-"))
+    return unless_hidden(rows, dialect) if quick else rows
 
 
 def _page(lists: "_Lists", key: str) -> Page:
@@ -103,10 +88,6 @@ def _page(lists: "_Lists", key: str) -> Page:
     return lists.nulls_last(key)
 
 
-ALL_ROWS = quick_all_rows, all_rows
-SORTED_ROWS = quick_page, page
-
-
 @dataclass(frozen=True, slots=True)
 class _Lists:
     """Lists of matching rows in one direction, each from the start of the page."""
@@ -116,7 +97,7 @@ class _Lists:
     descending: bool
     filters: Filters
     start: Collection[str]
-    quick: bool = False
+    quick: bool
 
     def by_id(self) -> Page:
         """Rows by id. An index has those that are equal in a column in this order."""

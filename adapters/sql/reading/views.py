@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache, partial
 from operator import itemgetter
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import Engine, SelectBase
 
@@ -65,10 +65,10 @@ class SqlAlchemyViews:
     def read(self, aggregate: Aggregate[Entity, View], id: int) -> View | None:
         if aggregate is USERS:
             return cast(View | None, self._read_user(id))
-        rows: list[Row] = []
+        rows: Sequence[Row] = ()
         if hidden_columns(aggregate):
-            rows = self._reader.rows(self._fixed(lists.quick_row, aggregate, self._dialect), id=id)
-        rows = rows or self._reader.rows(self._fixed(lists.row, aggregate, self._dialect), id=id)
+            rows = self._reader.rows(self._fixed(lists.row, True, aggregate, self._dialect), id=id)
+        rows = rows or self._reader.rows(self._fixed(lists.row, False, aggregate, self._dialect), id=id)
         return views_of_rows(aggregate)(rows)[0] if rows else None
 
     def list(self, aggregate: Aggregate[Entity, View], page: PageParams, filter: Filter = NO_FILTER) -> Page[View]:
@@ -78,8 +78,9 @@ class SqlAlchemyViews:
         if filter or page.sort != "id":
             rows = self._sorted_rows(reader, aggregate, page, filter)
         else:
-            quick, full = (partial(self._fixed, each, aggregate, self._dialect) for each in lists.ALL_ROWS)
-            rows = self._rows(reader, quick if hidden_columns(aggregate) else None, full, page_parameters(page))
+            queries = partial(self._fixed, lists.all_rows)
+            shape, values = (aggregate, self._dialect), page_parameters(page)
+            rows = self._rows(reader, queries, shape, values, quick=bool(hidden_columns(aggregate)))
         return page_of(aggregate, views_of_rows(aggregate)(rows), page)
 
     def _sorted_rows(self, reader: Reader, aggregate: AnyAggregate, page: PageParams, filter: Filter) -> Sequence[Row]:
@@ -88,21 +89,20 @@ class SqlAlchemyViews:
         values |= sorted_page_parameters(aggregate, page)
         start = tuple(name for name in ("after", "value") if name in values)
         shape = aggregate, self._dialect, page.sort, filters, start
-        quick, full = (partial(self._cached, each, *shape) for each in lists.SORTED_ROWS)
-        is_quick = reader is self._reader and hidden_columns(aggregate, filters)
-        return self._rows(reader, quick if is_quick else None, full, values)
+        quick = reader is self._reader and bool(hidden_columns(aggregate, filters))
+        return self._rows(reader, partial(self._cached, lists.sorted_rows), shape, values, quick=quick)
 
     def _rows(
-        self, reader: Reader, quick: Callable[[], Query] | None, full: Callable[[], Query], values: Parameters
+        self, reader: Reader, queries: Callable[..., Query], shape: tuple[Any, ...], values: Parameters, *, quick: bool
     ) -> Sequence[Row]:
-        """Run ``quick``, which has no rows while a removed user has items; then ``full``, as a scan if there is one."""
-        if quick is not None:
-            if rows := reader.rows(quick(), **values):
+        """Run a query; if ``quick``, its quick form first, and then the other as a scan if a user is being removed."""
+        if quick:
+            if rows := reader.rows(queries(True, *shape), **values):
                 return rows
             if reader is self._reader and reader.rows(self._first_removed):
                 require_scan_thread()
                 reader = self._scanner
-        return reader.rows(full(), **values)
+        return reader.rows(queries(False, *shape), **values)
 
     def count(self, aggregate: AnyAggregate, filter: Filter = NO_FILTER) -> int:
         filters, values = filter_parameters(aggregate, filter, self._dialect)
