@@ -89,9 +89,8 @@ def _root_and_assets(request: Request) -> tuple[str, str]:
 
 
 def _protected(page: Response, *, styles: str) -> Response:
-    """Add a content security policy that allows only the page's own inline scripts, and forbid framing."""
+    """Add a content security policy that allows only the page's own inline scripts, and forbids framing."""
     digests = (sha256(script).digest() for script in _INLINE_SCRIPT.findall(bytes(page.body)))
     hashes = "".join(f" 'sha256-{b64encode(digest).decode()}'" for digest in digests)
     page.headers["Content-Security-Policy"] = _POLICY.format(hashes=hashes, styles=styles)
-    page.headers["X-Frame-Options"] = "DENY"  # for browsers that do not know frame-ancestors
     return page

@@ -96,13 +96,15 @@ def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("status", "method", "path", "route", "sent"), REQUESTS)
-def test_every_response_has_a_request_id_and_is_not_stored(
+def test_every_response_has_a_request_id_and_is_neither_stored_nor_embedded(
     client: TestClient, status: int, method: str, path: str, route: str, sent: Any
 ) -> None:
     response = send_request(client, method, path, sent)
     assert response.status_code == status
     assert response.headers.get_list("X-Request-ID") == ["ours"]
     assert response.headers.get_list("X-Content-Type-Options") == ["nosniff"]
+    assert response.headers.get_list("X-Frame-Options") == ["DENY"]
+    assert response.headers.get_list("Cross-Origin-Resource-Policy") == ["same-origin"]
     kept = None if route == "/static-offline-docs" else "no-store"
     assert response.headers.get("Cache-Control") == kept
     if status >= 400:

@@ -29,7 +29,12 @@ _WITHOUT_CONTENT = frozenset(("GET", "HEAD", "DELETE"))
 _CHECK_DISCONNECT_AFTER = 0.01
 """Seconds. Few clients disconnect sooner, and a check costs 5 µs."""
 
-_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+_BROWSER_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+"""They keep browsers from guessing types, and pages of other origins from learning by embedding what exists."""
 _NO_STORE = ((b"cache-control", b"no-store"),)
 
 logger = logging.getLogger("belongings")
@@ -119,7 +124,7 @@ def common_headers(id: str, *, public: bool = False) -> list[tuple[bytes, bytes]
 
     :param public: whether caches may store the response.
     """
-    return [(b"x-request-id", id.encode()), _NO_SNIFFING, *(() if public else _NO_STORE)]
+    return [(b"x-request-id", id.encode()), *_BROWSER_HEADERS, *(() if public else _NO_STORE)]
 
 
 def _client_request_id(scope: Scope) -> str | None:
