@@ -13,7 +13,7 @@ from adapters.sql.engine.errors import first_line, translate_errors
 from adapters.sql.engine.pool import FairQueuePool
 from adapters.sql.engine.process_lock import ProcessLock, single_process_reason
 from adapters.sql.mapping.removals import FIRST_REMOVED, purge_step
-from adapters.sql.mapping.schema import check_revision, check_storage_engine, current_revision
+from adapters.sql.mapping.schema import check_revision, check_server, current_revision
 from adapters.sql.reading.reader import retry_if_disconnected
 from adapters.sql.writing.sessions import Sessions
 from service_layer.errors import SchemaMismatch, SchemaNewer, StorageUnavailable
@@ -100,11 +100,11 @@ class SqlStore:
                 raise
         self._was_current = True
         with _connection_errors():
-            retry_if_disconnected(self._check_storage_engine)
+            retry_if_disconnected(self._check_server)
 
-    def _check_storage_engine(self) -> None:
+    def _check_server(self) -> None:
         with self._engines.reader.connect() as connection:
-            check_storage_engine(connection)
+            check_server(connection)
 
     def purge(self) -> bool:
         with translate_errors():

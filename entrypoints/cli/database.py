@@ -17,12 +17,12 @@ def migrate(
     ] = "head",
 ) -> None:
     """Upgrade the database schema to the newest revision, or up or down to another one."""
-    from service_layer.errors import StorageUnavailable
+    from service_layer.errors import SchemaMismatch, StorageUnavailable
 
     store = load_container().store()
     try:
         steps = store.migrate(revision)
-    except (ValueError, StorageUnavailable) as error:
+    except (ValueError, SchemaMismatch, StorageUnavailable) as error:
         stop(reason(error))
     finally:
         store.close()

@@ -1,7 +1,7 @@
 """``belongings check``, on every SQL database."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -17,10 +17,12 @@ from adapters.sql.engine.process_lock import ProcessLock, single_process_reason
 from adapters.sql.mapping.removals import mark_removed
 from adapters.sql.mapping.schema import REVISIONS
 from adapters.sql.mapping.tables import items, removed_users, users
-from adapters.sql.operations import checking
+from adapters.sql.operations import checking, migrations
 from adapters.sql.operations.migrations import migrate
 from domain.text import fold_text
 from entrypoints.cli import app
+from service_layer.errors import SchemaMismatch
+from tests.conftest import container_for
 from tests.databases import SQL
 
 PEOPLE, THINGS = 3, 9
@@ -220,6 +222,53 @@ def test_tables_outside_innodb_are_found_and_can_be_copied_out_of_but_not_into(
     assert belongings("copy", "--from", url, "--to", target).exit_code == 0
     monkeypatch.setenv("DATABASE_URL", target)
     assert check()[1][:-1] == ["items 4: search_text is out of date"]
+
+
+@pytest.fixture(params=["LATIN1", "SQL_ASCII"])
+def encoded(request: pytest.FixtureRequest, databases: Any) -> Iterator[tuple[str, str]]:
+    """The URL of a database on PostgreSQL with another encoding than UTF8, and the line about it."""
+    url = parse_url(databases.empty("postgresql"))
+    name = f"{url.database}_{request.param.lower()}"
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    options = f"ENCODING {request.param} LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} {options}"))
+        problem = f"the encoding of the database is {request.param}; it must be UTF8"
+        yield url.set(database=name).render_as_string(hide_password=False), problem
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def test_a_database_on_postgresql_whose_encoding_is_not_utf8_is_refused(
+    encoded: tuple[str, str], databases: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, problem = encoded
+    monkeypatch.setenv("DATABASE_URL", url)
+    for revision in ("head", REVISIONS[0]):
+        assert belongings("migrate", revision).stderr == f"belongings: {problem}\n"
+    source = databases.empty("sqlite")
+    migrate(parse_url(source))
+    assert belongings("copy", "--from", source, "--to", url).stderr == f"belongings: target: {problem}\n"
+
+
+def test_a_migrated_database_on_postgresql_whose_encoding_is_not_utf8_is_not_ready_but_can_be_copied(
+    encoded: tuple[str, str], databases: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, problem = encoded
+    monkeypatch.setenv("DATABASE_URL", url)
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "check_server", lambda _: None)
+        migrate(parse_url(url))
+    utf8 = f"{url}?client_encoding=utf8"
+    on(utf8, lambda connection: connection.execute(insert(items), {"title": "é", "version": 1, "search_text": "é\n"}))
+    store = container_for(url).store()
+    for check_store in (store.prepare, store.check):
+        with pytest.raises(SchemaMismatch, match=problem):
+            check_store()
+    store.close()
+    assert check()[1][:-1] == [f"schema: {problem}"]
+    target = databases.empty("postgresql")
+    assert belongings("copy", "--from", url, "--to", target).stdout.startswith("Copied 0 users and 1 items")
+    assert on(target, lambda connection: connection.scalar(select(items.c.title))) == "é"
 
 
 class TestSqlite:

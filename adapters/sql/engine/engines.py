@@ -182,6 +182,7 @@ def _server_arguments(url: URL, limits: Limits, statement: float, postgresql_opt
         arguments: dict[str, Any] = {
             "connect_timeout": limits.connect_wait,
             "application_name": "belongings",
+            "client_encoding": "utf8",
             "options": f"-c timezone=UTC -c statement_timeout={ceil(statement * 1000)} -c lock_timeout={lock}s"
             f" -c idle_in_transaction_session_timeout={end}s {postgresql_options}",
         }

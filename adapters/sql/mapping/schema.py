@@ -45,12 +45,14 @@ def check_revision(revision: str | None) -> None:
     raise SchemaNewer(f"the database is at revision {revision}, which is newer than this service; run a newer one")
 
 
-def check_storage_engine(connection: Connection) -> None:
-    """Check that MariaDB keeps the tables in InnoDB: its other storage engines have no transactions or foreign keys.
+def check_server(connection: Connection) -> None:
+    """Check what the service relies on: text in UTF-8 on PostgreSQL, and tables in InnoDB on MariaDB, whose other
+    storage engines have no transactions or foreign keys.
 
-    :raises SchemaMismatch: it does not.
+    :raises SchemaMismatch: it is not so.
     """
-    if connection.dialect.name != "mysql":
-        return
-    if others := connection.scalars(_NOT_INNODB).all():
+    if connection.dialect.name == "postgresql":
+        if (encoding := connection.scalar(text("SHOW server_encoding"))) != "UTF8":
+            raise SchemaMismatch(f"the encoding of the database is {encoding}; it must be UTF8")
+    elif connection.dialect.name == "mysql" and (others := connection.scalars(_NOT_INNODB).all()):
         raise SchemaMismatch(f"not InnoDB tables: {', '.join(others)}; copy them into a new database: belongings copy")

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from adapters.sql.engine.engines import Engines, Limits, create_engines
 from adapters.sql.engine.errors import first_line, translate_errors
-from adapters.sql.mapping.schema import check_revision, check_storage_engine, current_revision
+from adapters.sql.mapping.schema import check_revision, check_server, current_revision
 from adapters.sql.mapping.tables import data_tables
 from adapters.sql.operations.backup import back_up, exclusive_process
 from adapters.sql.operations.row_problems import RowProblem, find_orphaned_marks, find_problems
@@ -39,7 +39,7 @@ def check(url: URL) -> Iterator[Finding]:
     """
     with _open(url) as engines:
         damaged = list(_check_file_and_schema(engines))
-        yield from damaged or _check_storage_engine(engines)
+        yield from damaged or _check_server(engines)
         for table in [] if damaged else data_tables():
             for faults in _batches(engines.reader, table):
                 yield from (Finding(_place(fault), fault.problem) for fault in faults)
@@ -59,7 +59,7 @@ def repair(url: URL, back_up: Callable[[], object]) -> Iterator[Finding]:
         engines = stack.enter_context(_open(url))
         if url.get_backend_name() == "sqlite":
             stack.enter_context(exclusive_process(Path(str(url.database))))
-        damaged = list(_check_file_and_schema(engines)) or list(_check_storage_engine(engines))
+        damaged = list(_check_file_and_schema(engines)) or list(_check_server(engines))
         yield from damaged
         backed_up = False
         for table in [] if damaged else data_tables():
@@ -96,10 +96,10 @@ def _check_file_and_schema(engines: Engines) -> Iterator[Finding]:
         yield Finding("schema", str(error))
 
 
-def _check_storage_engine(engines: Engines) -> Iterator[Finding]:
+def _check_server(engines: Engines) -> Iterator[Finding]:
     try:
         with engines.reader.connect() as connection:
-            check_storage_engine(connection)
+            check_server(connection)
     except SchemaMismatch as error:
         yield Finding("schema", str(error))
 

@@ -9,9 +9,9 @@ from sqlalchemy import URL, Connection, NullPool, create_engine, event, text
 
 from adapters.sql.engine.engines import Limits, create_engines
 from adapters.sql.engine.process_lock import ProcessLock, single_process_reason
-from adapters.sql.mapping.schema import check_revision, check_storage_engine, current_revision
+from adapters.sql.mapping.schema import check_revision, check_server, current_revision
 from adapters.sql.mapping.tables import data_tables
-from adapters.sql.operations.migrations import exclusive_connection, migrate
+from adapters.sql.operations.migrations import connect_arguments, exclusive_connection, migrate
 from service_layer.errors import StorageUnavailable
 
 
@@ -27,6 +27,7 @@ def snapshot(url: URL) -> Iterator[Connection]:
         raise StorageUnavailable("there is no such file")  # SQLite would create it
     check_revision(_revision(url))
     options: dict[str, Any] = {} if sqlite else {"isolation_level": "REPEATABLE READ"}
+    options["connect_args"] = connect_arguments(url)
     engine = create_engine(url, poolclass=NullPool, hide_parameters=True, **options)
     if sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
@@ -54,7 +55,7 @@ def exclusive_writer(url: URL) -> Iterator[Connection]:
             migrate(url)
         connection = stack.enter_context(exclusive_connection(url))
         _check_revision(connection)
-        check_storage_engine(connection)
+        check_server(connection)
         names = [table.name for table in data_tables()]
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"LOCK TABLE {', '.join(names)} IN SHARE ROW EXCLUSIVE MODE"))

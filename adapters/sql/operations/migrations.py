@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection, NullPool, create_engine, event, text
 
 from adapters.sql.engine.errors import translate_errors
 from adapters.sql.engine.sqlite_files import create_private_files
-from adapters.sql.mapping.schema import MIGRATIONS, REVISIONS, current_revision
+from adapters.sql.mapping.schema import MIGRATIONS, REVISIONS, check_server, current_revision
 from service_layer.errors import StorageUnavailable
 from service_layer.ports import Migration
 
@@ -40,6 +40,7 @@ def migrate(url: URL, revision: str = "head") -> list[Migration]:
     :param revision: ``head``, ``base``, one of ``REVISIONS``, or ``+n`` and ``-n`` steps.
     :raises ValueError: the revision does not exist.
     :raises StorageUnavailable: the database cannot be reached.
+    :raises SchemaMismatch: its encoding is not UTF-8.
     """
     steps: list[Migration] = []
 
@@ -63,7 +64,7 @@ def migrate(url: URL, revision: str = "head") -> list[Migration]:
 def _is_down(url: URL, revision: str) -> bool:
     if revision not in REVISIONS:
         return revision == "base" or revision.startswith("-")
-    engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=connect_arguments(url))
     if engine.dialect.name == "sqlite":
         create_private_files(engine)
     current = current_revision(engine)
@@ -77,7 +78,7 @@ def exclusive_connection(url: URL) -> Iterator[Connection]:
     On PostgreSQL and SQLite it is atomic. MariaDB commits each DDL statement by itself, so migrations must be
     repeatable after a partial run.
     """
-    engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=_timeout_arguments(url))
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=connect_arguments(url))
     if engine.dialect.name == "sqlite":
         create_private_files(engine)
         event.listen(engine, "connect", _prepare_sqlite)
@@ -85,6 +86,7 @@ def exclusive_connection(url: URL) -> Iterator[Connection]:
     try:
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
+                check_server(connection)
                 connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}s'"))
                 connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": _LOCK_ID})
             elif engine.dialect.name == "mysql":
@@ -97,8 +99,13 @@ def exclusive_connection(url: URL) -> Iterator[Connection]:
         engine.dispose()
 
 
-def _timeout_arguments(url: URL) -> dict[str, Any]:
-    return {"timeout": _LOCK_TIMEOUT} if url.get_backend_name() == "sqlite" else {}
+def connect_arguments(url: URL) -> dict[str, Any]:
+    """A long timeout for locks on SQLite; on PostgreSQL, text even from a database without an encoding (SQL_ASCII)."""
+    arguments: dict[str, dict[str, Any]] = {
+        "sqlite": {"timeout": _LOCK_TIMEOUT},
+        "postgresql": {"client_encoding": "utf8"},
+    }
+    return arguments.get(url.get_backend_name(), {})
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
