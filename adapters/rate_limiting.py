@@ -64,6 +64,19 @@ class FixedWindowLimiter:
         self._unavailable = error is not None
 
 
+def check_redis_url(url: str) -> None:
+    """Check the URL and its options without connecting; otherwise, options would be checked for each connection.
+
+    :raises ValueError: it is not a Redis URL, or has an option that does not exist. The message may contain the URL.
+    """
+    from redis import RedisError  # slow to import, and optional
+
+    try:
+        _pool(url).make_connection()
+    except (AttributeError, TypeError, RedisError) as error:
+        raise ValueError(str(error)) from error
+
+
 def _pool(url: str) -> Any:
     from redis.asyncio import ConnectionPool  # slow to import, and optional
     from redis.asyncio.retry import Retry

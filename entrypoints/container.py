@@ -46,13 +46,15 @@ def _limits(settings: Settings) -> Limits:
 
 
 def _sign_up_limiter(settings: Settings) -> RateLimiter | None:
-    if settings.sign_up_limit is None:
+    url = settings.redis_url.get_secret_value() if settings.redis_url is not None else None
+    if settings.sign_up_limit is None and url is None:
         return None
-    from adapters.rate_limiting import FixedWindowLimiter  # slow to import, and off by default
+    from adapters.rate_limiting import FixedWindowLimiter, check_redis_url  # slow to import, and off by default
 
-    url = settings.redis_url.get_secret_value() if settings.redis_url else None
     try:
-        return FixedWindowLimiter(settings.sign_up_limit, url)
+        if url is not None:
+            check_redis_url(url)
+        return FixedWindowLimiter(settings.sign_up_limit, url) if settings.sign_up_limit else None
     except ValueError:
         raise WrongSetting("BELONGINGS_REDIS_URL is not a Redis URL, such as redis://host:6379/0") from None
 

@@ -132,10 +132,22 @@ def test_redis_counts_for_all_processes() -> None:
         assert [sign_up(one).status_code, sign_up(other).status_code] == [200, 429]
 
 
-def test_an_invalid_redis_url_is_not_repeated() -> None:
+@pytest.mark.parametrize("limit", ["1/hour", None])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "http://:hunter2@127.0.0.1:6379/0",
+        "redis://127.0.0.1:hunter2/0",
+        "redis://127.0.0.1:6379?hunter2=x",
+        "redis://127.0.0.1:6379?db=hunter2",
+        "redis://:hunter2@127.0.0.1:6379?protocol=9",
+    ],
+)
+def test_an_invalid_redis_url_is_not_repeated(limit: str | None, url: str) -> None:
     with (
         pytest.raises(WrongSetting, match="BELONGINGS_REDIS_URL is not a Redis URL") as wrong,
-        serving(sign_up_limit="1/hour", redis_url="http://:hunter2@127.0.0.1:6379/0"),
+        serving(sign_up_limit=limit, redis_url=url),
     ):
         pass
     assert "hunter2" not in str(wrong.value)
