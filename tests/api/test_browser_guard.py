@@ -141,6 +141,27 @@ def test_cross_origin_requests_with_unsafe_methods_are_refused(
     assert client.get("/items/").json() == before
 
 
+@pytest.mark.parametrize("origin", ["", "null", "http://", "http://localhost"])
+def test_no_origin_is_that_of_a_request_without_a_host(client: TestClient, origin: str) -> None:
+    for host in ("", None):
+        request = client.build_request("POST", "/items/", json=TOWEL, headers={"Origin": origin})
+        request.headers.pop("Host") if host is None else request.headers.update({"Host": host})
+        expect_problem(client.send(request), 403)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("Sec-Fetch-Site", ("cross-site", "same-origin")),
+        ("Sec-Fetch-Site", ("same-origin", "cross-site")),
+        ("Origin", ("https://evil.example", OURS)),
+        ("Origin", (OURS, "https://evil.example")),
+    ],
+)
+def test_a_repeated_header_cannot_hide_another_origin(client: TestClient, name: str, values: tuple[str, str]) -> None:
+    expect_problem(client.post("/items/", json=TOWEL, headers=[(name, value) for value in values]), 403)
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -13,6 +13,9 @@ from entrypoints.api.http.problems import problem
 WRONG_HOST = "This host name is not served here; the operator can add it to BELONGINGS_HOSTS"
 CROSS_ORIGIN = "Sent for a page of another origin; the operator can allow it in BELONGINGS_CORS_ORIGINS"
 
+_HEADERS = frozenset((b"host", b"origin", b"sec-fetch-site"))
+"""Each is sent once; repeated, it is joined to a value that is not accepted."""
+
 _SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
 _HOST = re.compile(r"(?:\[(?P<ipv6>[^]]*)]|(?P<name>[^:]*?)\.?)(?::[0-9]*)?")
 _HOST_CACHE_SIZE = 64
@@ -49,28 +52,25 @@ class BrowserGuardMiddleware:
             await problem(*refusal)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
-        host = origin = site = None
+        found: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
-            if name == b"host":
-                host = value
-            elif name == b"origin":
-                origin = value
-            elif name == b"sec-fetch-site":
-                site = value
+            if name in _HEADERS:
+                found[name] = value if name not in found else b"%b, %b" % (found[name], value)
+        host = found.get(b"host")
         if host and not self._serves_host(host) and not get_route_path(scope).startswith("/health/"):
             return 421, WRONG_HOST
         if scope["method"] not in _SAFE_METHODS:
-            own = b"%b://%b" % (scope.get("scheme", "http").encode(), host or b"")
-            if self._is_cross_origin(own, origin, site):
+            own = b"%b://%b" % (scope.get("scheme", "http").encode(), host) if host else None
+            if self._is_cross_origin(own, found.get(b"origin"), found.get(b"sec-fetch-site")):
                 return 403, CROSS_ORIGIN
         return None
 
-    def _is_cross_origin(self, own: bytes, origin: bytes | None, site: bytes | None) -> bool:
+    def _is_cross_origin(self, own: bytes | None, origin: bytes | None, site: bytes | None) -> bool:
         if b"*" in self._origins or origin in self._origins:
             return False
         if site is not None:
             return site not in (b"same-origin", b"none")  # none: typed by the user, or a bookmark
-        return origin is not None and origin.lower() != own.lower()
+        return origin is not None and (own is None or origin.lower() != own.lower())
 
     def _is_served(self, host: bytes) -> bool:
         parts = _HOST.fullmatch(host.decode("latin-1").lower())
