@@ -1,6 +1,7 @@
 """The settings, from environment variables or a ``.env`` file in the current folder."""
 
 import os
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from io import StringIO
@@ -32,7 +33,17 @@ _Separated = BeforeValidator(lambda given: given.replace(",", " ").split() if is
 """Splits a list that is separated by commas or spaces."""
 
 _HostName = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9._-]+|\*)$", to_lower=True)]
-_Origin = Annotated[str, StringConstraints(pattern=r"^(https?://[^/?#@*\s]+|\*)$")]
+
+
+def _check_port(origin: str) -> str:
+    if re.fullmatch("https://.*:443|http://.*:80", origin):
+        raise PydanticCustomError("origin", "Leave out :443 after https and :80 after http, as browsers do")
+    return origin
+
+
+_Origin = Annotated[
+    str, StringConstraints(pattern=r"^(https?://[^/?#@*\s]+|\*)$", to_lower=True), AfterValidator(_check_port)
+]
 
 
 class WrongSetting(Exception):
@@ -71,7 +82,8 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535, description="The port to listen on; 0 picks a free one")] = 8000
     workers: Annotated[int, Field(ge=1, le=64, description="Number of worker processes")] = 1
     tls_certificate: Annotated[
-        str | None, Field(description="PEM file with the certificate chain; enables TLS, and turns plain HTTP off")
+        str | None,
+        Field(min_length=1, description="PEM file with the certificate chain; enables TLS, and turns plain HTTP off"),
     ] = None
     tls_key: Annotated[
         str | None, Field(description="PEM file with the private key; not needed if the certificate file contains it")
@@ -85,7 +97,7 @@ class Settings(BaseSettings):
     root_path: Annotated[
         str | None,
         Field(
-            pattern=r"^(/[A-Za-z0-9._~-]+)*$",
+            pattern=r"^(/\.{0,2}[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$",  # no segment is . or ..
             description="The path prefix that a proxy strips, such as /belongings",
         ),
     ] = None

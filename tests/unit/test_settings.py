@@ -110,7 +110,11 @@ def test_a_folder_of_that_name_is_ignored(folder: Path) -> None:
         ("BELONGINGS_ROOT_PATH", "hunter2"),
         ("BELONGINGS_ROOT_PATH", "/hunter2/"),
         ("BELONGINGS_ROOT_PATH", "//hunter2.example"),
+        ("BELONGINGS_ROOT_PATH", "/../hunter2"),
+        ("BELONGINGS_ROOT_PATH", "/hunter2/."),
         ("BELONGINGS_CORS_ORIGINS", "hunter2"),
+        ("BELONGINGS_CORS_ORIGINS", "https://hunter2.example:443"),
+        ("BELONGINGS_CORS_ORIGINS", "http://hunter2.example:80"),
         ("BELONGINGS_CORS_ORIGINS", "https://a.example https://hunter2.example/"),
         ("BELONGINGS_CORS_ORIGINS", "https://*.example"),
         ("BELONGINGS_HOSTS", "https://hunter2.example"),
@@ -132,7 +136,7 @@ def test_what_is_no_address_no_path_and_no_origin_is_refused(
 
 def test_several_addresses_and_origins_are_written_with_commas_or_blanks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BELONGINGS_TRUSTED_PROXIES", "10.0.0.1,192.168.0.0/16, ::1")
-    monkeypatch.setenv("BELONGINGS_CORS_ORIGINS", "https://a.example http://localhost:3000")
+    monkeypatch.setenv("BELONGINGS_CORS_ORIGINS", "https://A.example http://localhost:3000")
     monkeypatch.setenv("BELONGINGS_HOSTS", "API.example.com,belongings")
     settings = load_settings()
     assert [str(each) for each in settings.trusted_proxies or ()] == ["10.0.0.1/32", "192.168.0.0/16", "::1/128"]
@@ -141,11 +145,22 @@ def test_several_addresses_and_origins_are_written_with_commas_or_blanks(monkeyp
 
 
 def test_what_is_set_to_nothing_trusts_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("TRUSTED_PROXIES", "ROOT_PATH", "HOSTS", "CORS_ORIGINS", "TLS_CERTIFICATE", "TLS_KEY"):
+    for name in ("TRUSTED_PROXIES", "ROOT_PATH", "HOSTS", "CORS_ORIGINS", "TLS_KEY"):
         monkeypatch.setenv(f"{PREFIX}{name}", "")
     settings = load_settings()
     assert not any((settings.trusted_proxies, settings.root_path, settings.hosts, settings.cors_origins))
     assert check_tls(settings) == "http"
+
+
+def test_a_certificate_that_is_set_to_nothing_does_not_turn_tls_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BELONGINGS_TLS_CERTIFICATE", "")
+    with pytest.raises(WrongSetting, match="BELONGINGS_TLS_CERTIFICATE: String should have at least 1 character"):
+        load_settings()
+
+
+def test_a_segment_of_the_root_path_can_begin_with_a_dot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BELONGINGS_ROOT_PATH", "/.a/b.c/..d")
+    assert load_settings().root_path == "/.a/b.c/..d"
 
 
 @pytest.mark.parametrize("place", ["environment", "file"])
