@@ -1,5 +1,6 @@
 """Worker processes, and the supervisor that starts and stops them."""
 
+import logging
 import os
 import signal
 import sys
@@ -14,9 +15,12 @@ from fastapi import FastAPI
 from uvicorn import Config
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
 
 _STOP_TIMEOUT = 9.2
 """Seconds for all workers to stop before they are killed."""
+
+logger = logging.getLogger("belongings")
 
 
 class Workers(Multiprocess):
@@ -51,6 +55,20 @@ class Workers(Multiprocess):
         """Do nothing: ``run`` stops all workers together."""
 
     join_all = terminate_all
+
+    def restart_all(self) -> None:
+        """Replace the workers one by one; kill each that does not stop."""
+        for index, old in enumerate(self.processes):
+            new = Process(self.config, self.sockets)
+            new.start()
+            if not new.wait_until_ready(self.config.timeout_worker_healthcheck):
+                new.kill()
+                new.join()
+                logger.error("a new worker was not ready in time; aborting the restart")
+                return
+            _stop([old.process])
+            old.join()
+            self.processes[index] = new
 
     def _interrupt(self, *_: object) -> None:
         if not self._stopping:

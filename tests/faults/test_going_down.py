@@ -164,10 +164,16 @@ def test_no_client_at_all_keeps_it_from_ending(
     figure(f"{took:.2f} s")
 
 
-def restart(service: Service) -> list[int]:
-    """Replace all workers, one after the other; who they were."""
-    before = [each.pid for each in service.workers]
+def restart(service: Service, *, hang: bool = False) -> list[int]:
+    """Replace all workers, one after the other; who they were.
+
+    :param hang: whether the first one does not react any more.
+    """
+    workers = service.workers
+    before = [each.pid for each in workers]
     service.process.send_signal(signal.SIGHUP)
+    if hang:
+        workers[0].suspend()
     deadline = monotonic() + 300
     while set(before) & {each.pid for each in service.process.children()}:
         assert monotonic() < deadline, service.log.read_text()[-2000:]
@@ -204,6 +210,20 @@ def test_workers_are_replaced_while_clients_are_served(
     assert load.kept == titles(url)
     assert logged(service) == load.answers.total()
     figure(f"{times} restarts, {load.answers.total()} answers, {load.cut} requests cut off")
+
+
+def test_a_restart_kills_a_worker_that_hangs_and_replaces_the_next(
+    belongings: Belongings, databases: Databases, figure: Figure
+) -> None:
+    service = belongings("--workers", "2", DATABASE_URL=migrated(databases, "postgresql"))
+    with send(service.url, READ) as connection:
+        assert status(connection) == 200
+    began = monotonic()
+    restart(service, hang=True)
+    figure(f"{monotonic() - began:.2f} s")
+    with send(service.url, READ) as connection:
+        assert status(connection) == 200
+    assert service.stop() == 0
 
 
 def test_workers_end_when_their_supervisor_is_killed(

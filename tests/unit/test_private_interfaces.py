@@ -382,13 +382,16 @@ def test_uvicorn_keeps_the_address_of_a_proxy_if_the_trusted_hosts_find_no_other
 
 
 @private("uvicorn: `supervisors.Multiprocess`", "entrypoints/server/workers.py")
-def test_uvicorn_ends_its_workers_by_methods_of_the_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uvicorn_replaces_and_ends_its_workers_by_methods_of_the_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
     from uvicorn import Config
     from uvicorn.supervisors import Multiprocess
 
     called = []
 
     class Supervisor(Multiprocess):
+        def restart_all(self) -> None:
+            called.append("restart_all")
+
         def terminate_all(self) -> None:
             called.append("terminate_all")
 
@@ -398,9 +401,9 @@ def test_uvicorn_ends_its_workers_by_methods_of_the_supervisor(monkeypatch: pyte
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     supervisor = Supervisor(Config(_never, workers=1, log_config=None, log_level="critical"), [])
     supervisor.processes_num = 0
-    supervisor.signal_queue.append(signal.SIGTERM)
+    supervisor.signal_queue += [signal.SIGHUP, signal.SIGTERM]
     supervisor.run()
-    assert called == ["terminate_all", "join_all"]
+    assert called == ["restart_all", "terminate_all", "join_all"]
     assert supervisor.processes == []
 
 
