@@ -49,6 +49,10 @@ _ACCEPT_PAUSE = 1e-6
 """Seconds, which the system rounds up to about 60 µs, in which other workers can accept the next connection. Without
 the pause, one worker accepts all of a burst, and serves all their requests alone while they are kept alive."""
 
+_SILENT_PART = 0.1
+"""The part of all connections that may be silent before one of them must give way. More connections than one must be
+able to exist before their first byte, or a burst would replace each by the next."""
+
 _WRITE_BUFFER = 64 * 1024
 """Bytes of a response that the transport buffers before the application waits; by default 512 KiB with TLS."""
 
@@ -87,8 +91,9 @@ class ConnectionLimits:
 class Connection(DrainingConnection):
     """A connection with timeouts and limits; uvicorn's own waits for ever and accepts a head of any size.
 
-    When there are too many connections, the server closes one that is waiting for its client: the one whose last
-    complete request is longest ago. So clients that send nothing cannot keep others out.
+    When there are too many connections, the server closes one that is waiting for its client: the oldest that never
+    sent a byte, unless those are few; then the one whose client has made no progress for the longest time. So clients
+    that send or read nothing cannot keep others out.
     """
 
     def __init__(self, *args: Any, limits: ConnectionLimits, log: AccessLog | None = None, **named: Any) -> None:
@@ -106,13 +111,15 @@ class Connection(DrainingConnection):
         self._head_bytes = 0  # received since the last part of a body, or the last complete request
         self._unread = 0  # bytes of a body that are discarded
         self._waiting_since = 0.0  # when the connection was made, or the last request was complete
+        self._progress_at = 0.0  # when it was made, part of a body came or of a response was read, or one was complete
+        self._is_silent = True  # nothing has been received
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(cast(Any, transport))
         self.transport.set_write_buffer_limits(_WRITE_BUFFER)
         if self._limits.workers > 1:
             sleep(_ACCEPT_PAUSE)
-        self._waiting_since = self.loop.time()
+        self._waiting_since = self._progress_at = self.loop.time()
         if len(self.connections) > self._limits.connections:
             self._close_longest_waiting()
         self._start_read_timer(self._limits.head_wait)
@@ -128,9 +135,11 @@ class Connection(DrainingConnection):
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
-        self._request_complete = False
+        self._request_complete = self._is_silent = False
         self._head_bytes += len(data)
         super().data_received(data)
+        if self._in_body or self._request_complete:
+            self._progress_at = self.loop.time()
         if self._request_complete or self.transport.is_closing():
             return
         if self._head_bytes > HEAD_LIMIT:
@@ -200,11 +209,13 @@ class Connection(DrainingConnection):
 
     def resume_writing(self) -> None:
         super().resume_writing()
+        self._progress_at = self.loop.time()
         if self._cycle is None or self._cycle.response_complete:
             self._cancel_write_timer()
 
     def on_response_complete(self) -> None:
         self._unanswered.popleft()
+        self._progress_at = self.loop.time()
         super().on_response_complete()
         self._cancel_write_timer()
         if self.flow.write_paused or self.transport.is_closing():
@@ -338,8 +349,10 @@ class Connection(DrainingConnection):
 
     def _close_longest_waiting(self) -> None:
         others = (each for each in self.connections if isinstance(each, Connection) and each is not self)
-        waiting = (each for each in others if each._waits_for_client)
-        longest = min(waiting, key=lambda each: each._waiting_since, default=self)
+        waiting = [each for each in others if each._waits_for_client]
+        silent = [each for each in waiting if each._is_silent]
+        candidates = silent if len(silent) > _SILENT_PART * self._limits.connections else waiting
+        longest = min(candidates, key=lambda each: each._progress_at, default=self)
         self.connections.discard(longest)
         if longest.flow.write_paused:
             longest._reset()

@@ -342,6 +342,61 @@ def test_a_connection_that_has_just_been_closed_can_be_closed_again(
         runner.run(act())
 
 
+POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
+
+
+@pytest.mark.parametrize("limit", [5, 50])
+def test_the_oldest_silent_connection_makes_room_first_unless_there_are_few(limit: int) -> None:
+    async def act() -> None:
+        state = ServerState()
+        received = [POST, GET[:5], b"", GET, b""]
+        connections = [connected(_read_and_answer, state=state, connections=limit) for _ in range(limit)]
+        for connection, data in zip(connections, received + (limit - len(received)) * [POST], strict=True):
+            if data:
+                connection.data_received(data)
+        connections.append(connected(_read_and_answer, state=state, connections=limit))
+        evicted = [each.transport.aborted for each in connections]
+        await disconnected(connections)
+        assert evicted.index(True) == (2 if limit == 5 else 1)
+
+    asyncio.run(act())
+
+
+@pytest.mark.parametrize(
+    ("progress", "older", "newer"), [("sends", POST, POST), ("reads", GET, GET), ("gets a response", GET, POST)]
+)
+def test_a_connection_that_makes_progress_outlives_a_newer_one_that_makes_none(
+    progress: str, older: bytes, newer: bytes
+) -> None:
+    async def act() -> None:
+        state = ServerState()
+        first, second = (connected(_read_and_answer, state=state, connections=2) for _ in range(2))
+        first.data_received(older)
+        second.data_received(newer)
+        if progress == "reads":
+            first.pause_writing()
+            second.pause_writing()
+        await asyncio.sleep(0.01)
+        if progress == "sends":
+            first.data_received(b"1")
+        elif progress == "reads":
+            first.resume_writing()
+            first.pause_writing()
+        third = connected(_read_and_answer, state=state, connections=2)
+        evicted = [each.transport.aborted for each in (first, second)]
+        await disconnected([first, second, third])
+        assert evicted == [False, True]
+
+    asyncio.run(act())
+
+
+async def disconnected(connections: list[Any]) -> None:
+    """Let their clients disconnect, and wait until their requests have ended."""
+    for each in connections:
+        each.connection_lost(None)
+    await asyncio.gather(*connections[0].server_state.tasks)
+
+
 def test_all_pipelined_requests_end_when_their_client_disconnects() -> None:
     disconnected: list[bool] = []
 
