@@ -234,6 +234,47 @@ def test_what_is_no_sound_backup_is_not_restored(how: str, said: str) -> None:
     assert any(each in line for each in said.split("|")), line
 
 
+ENDLESS = "WITH RECURSIVE n (user_id) AS (SELECT 1 UNION ALL SELECT user_id + 1 FROM n) SELECT user_id FROM n"
+OTHER_SCHEMAS = {
+    "CREATE TRIGGER evil AFTER INSERT ON items BEGIN DELETE FROM users; END": "trigger 'evil'",
+    "ALTER TABLE items RENAME TO other; CREATE VIEW items AS SELECT * FROM other": "view 'items'",
+    f"DROP TABLE removed_users; CREATE VIEW removed_users AS {ENDLESS}": "view 'removed_users'",
+    f"DROP TABLE alembic_version; CREATE VIEW alembic_version AS {ENDLESS}": "view 'alembic_version'",
+    "DROP INDEX ix_items_price_id": "index 'ix_items_price_id'",
+    "CREATE UNIQUE INDEX one ON items (title)": "index 'one'",
+    "CREATE TABLE more (id)": "table 'more'",
+    "ALTER TABLE items ADD COLUMN colour TEXT": "table 'items'",
+    "DROP TABLE removed_users; CREATE TABLE removed_users (user_id INTEGER NOT NULL PRIMARY KEY)": "'removed_users'",
+}
+
+
+@pytest.mark.parametrize("statements", OTHER_SCHEMAS)
+def test_a_file_with_another_schema_is_not_restored_copied_or_sound(
+    monkeypatch: pytest.MonkeyPatch, statements: str
+) -> None:
+    belongings("backup", "copy.db")
+    with closing(sqlite3.connect("copy.db")) as database:
+        database.executescript(statements)
+    said = OTHER_SCHEMAS[statements]
+    assert said in refused("restore", "copy.db")
+    assert said in refused("copy", "--from", "sqlite:///copy.db", "--to", "sqlite:///new.db")
+    assert said in refused("copy", "--from", "sqlite:///belongings.db", "--to", "sqlite:///copy.db")
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///copy.db")
+    found = belongings("check")
+    assert found.exit_code == 1
+    assert said in found.stdout.splitlines()[0]
+
+
+def test_a_file_with_an_index_of_the_operators_own_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    change("belongings.db", "CREATE INDEX own_items_description ON items (description)")
+    change("belongings.db", "ANALYZE")
+    assert belongings("backup", "copy.db").exit_code == 0
+    assert belongings("restore", "copy.db").exit_code == 0
+    assert belongings("copy", "--from", "sqlite:///copy.db", "--to", "sqlite:///new.db").exit_code == 0
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///copy.db")
+    assert "schema" not in belongings("check").stdout
+
+
 def test_a_damaged_database_is_not_backed_up_and_can_be_replaced(folder: Path) -> None:
     belongings("backup", "copy.db")
     spoil("no database")(Path("belongings.db"))

@@ -15,6 +15,7 @@ from adapters.sql.engine.process_lock import ProcessLock, lock_file
 from adapters.sql.mapping.removals import is_marked, user_columns
 from adapters.sql.mapping.schema import REVISIONS
 from adapters.sql.mapping.tables import data_tables, removed_users
+from adapters.sql.operations.sqlite_schema import schema_problem
 from service_layer.errors import StorageUnavailable
 from service_layer.operations import Contents, OperationFailed, Progress
 
@@ -62,6 +63,8 @@ def restore(file: Path, database: Path, progress: Progress) -> tuple[Contents, P
     command = f"DATABASE_URL=sqlite:///{file.absolute()} belongings check"
     with _wrap_errors(), exclusive_process(database), _snapshot(file, untouched=True) as source:
         _refuse_special_file(database)
+        if problem := schema_problem(source):
+            raise OperationFailed(problem)
         with _checked_copy(source, database.parent, progress, command) as (copy, contents):
             if contents.revision not in REVISIONS:
                 raise OperationFailed(f"it is at revision {contents.revision}, which is newer than this service")

@@ -20,6 +20,7 @@ from adapters.sql.mapping.schema import check_revision, check_server, current_re
 from adapters.sql.mapping.tables import data_tables
 from adapters.sql.operations.backup import back_up, exclusive_process
 from adapters.sql.operations.row_problems import RowProblem, find_orphaned_marks, find_problems
+from adapters.sql.operations.sqlite_schema import check_sqlite_schema
 from service_layer.errors import SchemaMismatch, StorageUnavailable
 from service_layer.operations import Finding
 
@@ -90,6 +91,11 @@ def _check_file_and_schema(engines: Engines) -> Iterator[Finding]:
             for (message,) in connection.exec_driver_sql(f"PRAGMA integrity_check({_MESSAGES})"):
                 lines = [line for line in message.splitlines() if line != "ok" and not line.startswith("***")]
                 yield from (Finding("file", f"{line} (restore a backup)") for line in lines)
+        try:
+            check_sqlite_schema(Path(str(engines.reader.url.database)))
+        except SchemaMismatch as error:
+            yield Finding("schema", str(error))
+            return
     try:
         check_revision(current_revision(engines.reader))
     except SchemaMismatch as error:

@@ -12,6 +12,7 @@ from adapters.sql.engine.process_lock import ProcessLock, single_process_reason
 from adapters.sql.mapping.schema import check_revision, check_server, current_revision
 from adapters.sql.mapping.tables import data_tables
 from adapters.sql.operations.migrations import connect_arguments, exclusive_connection, migrate
+from adapters.sql.operations.sqlite_schema import check_sqlite_schema
 from service_layer.errors import StorageUnavailable
 
 
@@ -25,6 +26,8 @@ def snapshot(url: URL) -> Iterator[Connection]:
     sqlite = url.get_backend_name() == "sqlite"
     if sqlite and not Path(str(url.database)).is_file():
         raise StorageUnavailable("there is no such file")  # SQLite would create it
+    if sqlite:
+        check_sqlite_schema(Path(str(url.database)))
     check_revision(_revision(url))
     options: dict[str, Any] = {} if sqlite else {"isolation_level": "REPEATABLE READ"}
     options["connect_args"] = connect_arguments(url)
@@ -51,6 +54,8 @@ def exclusive_writer(url: URL) -> Iterator[Connection]:
     with ExitStack() as stack:
         if url.get_backend_name() == "sqlite" and single_process_reason():
             stack.callback(ProcessLock(Path(str(url.database))).release)
+        if url.get_backend_name() == "sqlite" and Path(str(url.database)).is_file():
+            check_sqlite_schema(Path(str(url.database)))
         if _revision(url) is None:
             migrate(url)
         connection = stack.enter_context(exclusive_connection(url))
