@@ -29,7 +29,7 @@ def serve(
 ) -> None:
     """Serve the HTTP API until Ctrl-C. An embedded database is migrated first."""
     from entrypoints.logging import configure
-    from entrypoints.server.listening import CannotServe, check_tls, find_address, listen
+    from entrypoints.server.listening import CannotServe, check_tls, find_address, listen, warn_about_open_files
     from entrypoints.server.serving import run
 
     container = load_container()
@@ -47,6 +47,7 @@ def serve(
         scheme = check_tls(settings)
         _prepare(store)
         listener = listen(family, address)
+        warn_about_open_files(settings.connections)
     except CannotServe as error:
         stop(str(error))
     ip, port = listener.getsockname()[:2]

@@ -1,7 +1,9 @@
 """The socket to listen on, and the checks before it: may others reach it, and do the TLS files work?"""
 
+import logging
 import socket
 import ssl
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -13,6 +15,12 @@ from entrypoints.settings import Settings
 SEND_BUFFER = 256 * 1024
 """Bytes of a response that the system buffers for each connection; Linux takes twice as many. By default it is 4 MB.
 With some hundred clients that do not read, the system then has no memory left for other connections."""
+
+
+_OTHER_FILES = 100
+"""Open files of a process beside its client connections: databases, logs, listening sockets."""
+
+logger = logging.getLogger("belongings")
 
 
 class CannotServe(Exception):
@@ -53,6 +61,18 @@ def _os_errors_as_one_line(host: str, port: int) -> Iterator[None]:
         yield
     except OSError as error:
         raise CannotServe(f"cannot listen on {host}:{port}: {str(error.strerror).partition(' (while')[0]}") from error
+
+
+def warn_about_open_files(connections: int) -> None:
+    """Log a warning if the limit on open files (``ulimit -n``) is too low for this many connections."""
+    if sys.platform == "win32":
+        return  # it has no such limit
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit != resource.RLIM_INFINITY and limit < connections + _OTHER_FILES:
+        text = "the limit on open files (ulimit -n) is %d, but BELONGINGS_CONNECTIONS=%d needs at least %d"
+        logger.warning(text, limit, connections, connections + _OTHER_FILES)
 
 
 def check_tls(settings: Settings) -> str:

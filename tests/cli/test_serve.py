@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import sqlite3
@@ -190,6 +191,16 @@ def test_a_wrong_setting_is_one_clear_line(tmp_path: Path, settings: dict[str, s
     assert len(result.stderr.splitlines()) == 1
     assert "secret" not in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_limit_on_open_files_that_is_too_low_is_one_warning_at_the_start(serve: Serve) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (899, limits[1]))
+    try:
+        process, _ = serve()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert interrupt(process)[2].count("WARNING the limit on open files (ulimit -n) is 899, ") == 1
 
 
 def test_other_machines_may_call_if_that_is_meant(serve: Serve) -> None:

@@ -1,6 +1,7 @@
 """Where the service listens, with which certificate, and where it refuses to."""
 
 import asyncio
+import resource
 import signal
 import socket
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 import uvloop
 from uvicorn import Server
 
-from entrypoints.server.listening import CannotServe, check_tls, find_address, listen
+from entrypoints.server.listening import CannotServe, check_tls, find_address, listen, warn_about_open_files
 from entrypoints.server.serving import ACCEPTS_PER_TURN, run
 from entrypoints.settings import Settings
 from tests.certificates import make_certificate
@@ -55,6 +56,16 @@ def test_what_was_found_can_be_listened_on() -> None:
 def test_a_host_that_does_not_exist_is_one_clear_line() -> None:
     with pytest.raises(CannotServe, match=r"cannot listen on :8000: Name or service not known"):
         find_address("", 8000, open_to_network=False)
+
+
+@pytest.mark.parametrize(("limit", "warns"), [(899, True), (900, False), (resource.RLIM_INFINITY, False)])
+def test_a_limit_on_open_files_that_is_too_low_is_one_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, limit: int, warns: bool
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, resource.RLIM_INFINITY))
+    warn_about_open_files(800)
+    said = "the limit on open files (ulimit -n) is 899, but BELONGINGS_CONNECTIONS=800 needs at least 900"
+    assert [(each.levelname, each.getMessage()) for each in caplog.records] == [("WARNING", said)] * warns
 
 
 def test_a_certificate_and_its_key_make_it_https(tmp_path: Path) -> None:
