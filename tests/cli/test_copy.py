@@ -336,6 +336,29 @@ def test_text_that_a_server_cannot_keep_is_refused_in_one_line(databases: Databa
     assert rows(target) == []
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "price = 'secret'",
+        "price = x'736563726574'",
+        "price = 1.5",
+        "title = x'736563726574'",
+        "title = CAST(x'736563726574c3' AS TEXT)",
+    ],
+)
+def test_a_value_of_the_wrong_type_is_one_line_that_names_the_command_and_not_the_value(
+    databases: Databases, value: str
+) -> None:
+    source, target = databases.empty("sqlite"), databases.empty("mariadb")
+    migrate(parse_url(source))
+    on(source, lambda connection: connection.execute(insert(items), {"title": "x", "version": 1, "search_text": ""}))
+    on(source, lambda connection: connection.execute(text(f"UPDATE items SET {value}")))
+    line = refused(source, target)
+    assert line.endswith("; to see which, run belongings check on the source\n")
+    assert "secret" not in line
+    assert rows(target) == []
+
+
 @pytest.mark.parametrize("option", ["--from", "--to"])
 @pytest.mark.parametrize("url", ["memory://", "sqlite://", "sqlite:///:memory:"])
 def test_memory_cannot_be_copied(filled: Callable[[str], str], option: str, url: str) -> None:

@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import Any
 
 from sqlalchemy import URL, Connection, RowMapping, Select, Table, false, func, insert, or_, select
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError, SQLAlchemyError
 
 from adapters.sql.engine.errors import first_line
 from adapters.sql.mapping.removals import is_visible
@@ -66,7 +66,7 @@ def _copy_table(source_db: Connection, target_db: Connection, table: Table, prog
     kept = _for_each_batch(target_db, select(table), partial(progress, f"checking {table.name}"))
     if sent != kept:
         raise OperationFailed(
-            f"the {table.name} differ: {sent[0]} ({sent[1]}) were sent, {kept[0]} ({kept[1]}) arrived"
+            f"the {table.name} differ: {sent[0]} ({sent[1]}) were sent, {kept[0]} ({kept[1]}) arrived; {_CHECK_HINT}"
         )
     return sent[0]
 
@@ -82,7 +82,7 @@ def _for_each_batch(
     total = connection.scalar(select(func.count()).select_from(rows.subquery())) or 0
     count, last, digest = 0, 0, blake2b(digest_size=16)
     page = rows.order_by(id).limit(_BATCH)
-    while batch := connection.execute(page.where(id > last)).mappings().all():
+    while batch := _read(connection, page.where(id > last)):
         each(batch)
         for row in batch:
             digest.update(repr(tuple(row.values())).encode())
@@ -91,6 +91,18 @@ def _for_each_batch(
     if count != total:
         raise OperationFailed(f"{total} rows were counted, but {count} found; {_CHECK_HINT}")
     return count, digest.hexdigest()
+
+
+def _read(connection: Connection, rows: Select[Any]) -> Sequence[RowMapping]:
+    """Return rows. An error because of a value of the wrong type, or of text that is not UTF-8, contains the value."""
+    try:
+        return connection.execute(rows).mappings().all()
+    except (ArithmeticError, TypeError, ValueError) as error:
+        raise OperationFailed(f"a value cannot be read; {_CHECK_HINT}") from error
+    except OperationalError as error:
+        if "Could not decode" not in str(error.orig):
+            raise
+        raise OperationFailed(f"a value cannot be read; {_CHECK_HINT}") from error
 
 
 @contextmanager
