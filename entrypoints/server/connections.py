@@ -62,6 +62,9 @@ _CLOSE_TIMEOUT = 2.0
 _DISCARD = pack("ii", 1, 0)
 """The value of ``SO_LINGER`` with which a socket is closed without sending the rest (``struct linger``)."""
 
+_LAST_READ_TIMEOUT = 5.0
+"""Seconds in which a client must send the rest of its last request during a shutdown."""
+
 UNREAD_LIMIT = 1024 * 1024
 """The maximum bytes of a body that the application does not read, as of a GET. They are discarded."""
 
@@ -228,6 +231,9 @@ class Connection(DrainingConnection):
         super().shutdown()
         if self.transport.is_closing():
             self._start_write_timer()  # again, as the time is shorter now
+        elif self._read_timer:
+            self._cancel_read_timer()
+            self._start_read_timer(self._limits.body_wait)
 
     def close_when_idle(self) -> None:
         super().close_when_idle()
@@ -276,6 +282,8 @@ class Connection(DrainingConnection):
         self._refused = True
 
     def _start_read_timer(self, seconds: float) -> None:
+        if self._draining:
+            seconds = min(seconds, _LAST_READ_TIMEOUT)
         self._read_timer = self.loop.call_later(seconds, self._on_read_timeout)
 
     def _cancel_read_timer(self) -> None:

@@ -241,6 +241,29 @@ def test_a_client_that_does_not_read_a_response_cannot_delay_a_shutdown(
     asyncio.run(act())
 
 
+@pytest.mark.parametrize("begins", ["before", "afterwards"])
+def test_a_client_that_does_not_finish_its_request_cannot_delay_a_shutdown(
+    monkeypatch: pytest.MonkeyPatch, begins: str
+) -> None:
+    monkeypatch.setattr(DrainingConnection, "_draining", False)
+    monkeypatch.setattr("entrypoints.server.connections._LAST_READ_TIMEOUT", 0.01)
+
+    async def act() -> None:
+        connection = connected(_read_and_answer, body_wait=3600)
+        for step in ("before", "shutdown", "afterwards"):
+            if step == "shutdown":
+                connection.shutdown()
+            elif step == begins:
+                connection.data_received(POST)
+        async with asyncio.timeout(10):
+            while not connection.transport.is_closing():
+                await asyncio.sleep(0.001)
+        await disconnected([connection])
+        assert connection.transport.said.startswith(b"HTTP/1.1 408 ")
+
+    asyncio.run(act())
+
+
 def test_a_connection_that_was_already_closing_cannot_delay_a_shutdown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DrainingConnection, "_draining", False)
     monkeypatch.setattr("entrypoints.server.connections._CLOSE_TIMEOUT", 0.01)
