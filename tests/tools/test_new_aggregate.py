@@ -12,7 +12,7 @@ import pytest
 from tools.new_aggregate import main, plural_of
 
 TOP = Path(__file__).parents[2]
-HERO = ["Hero", "name:text(1..100)", "age:int(0..200)?", "secret_name:text(1..100) hidden"]
+HERO = ["SpaceHero", "name:text(1..100)", "age:int(0..200)?", "secret_name:text(1..100) hidden"]
 CITY = [
     "SpaceCity",
     "order:int(-5..-1)",
@@ -25,6 +25,7 @@ CITY = [
 ]
 """Names that SQL has, every type, narrow and negative bounds, text without an index."""
 
+LAST = max(int(path.name[:4]) for path in (TOP / "alembic/versions").glob("[0-9]*.py"))
 PRODUCT = ("domain", "service_layer", "adapters", "alembic", "entrypoints")
 
 
@@ -50,6 +51,11 @@ def checkout(tmp_path: Path) -> Path:
     run(folder, "git", "init", "--quiet")
     run(folder, "git", "add", "--all")
     return folder
+
+
+def following(count: int) -> str:
+    """A revision after the last one."""
+    return f"{LAST + count:04}"
 
 
 def changed(folder: Path) -> list[str]:
@@ -84,11 +90,11 @@ def test_it_touches_six_files_of_the_product(checkout: Path, capsys: pytest.Capt
     assert sorted(files) == changed(checkout)
     assert [path for path in sorted(files) if path.startswith(PRODUCT)] == [
         "adapters/sql/mapping/tables.py",
-        "alembic/versions/0005_heroes.py",
-        "domain/heroes.py",
+        f"alembic/versions/{following(1)}_space_heroes.py",
+        "domain/space_heroes.py",
         "entrypoints/api/app.py",
-        "entrypoints/api/routers/heroes.py",
-        "service_layer/heroes.py",
+        "entrypoints/api/routers/space_heroes.py",
+        "service_layer/space_heroes.py",
     ]
 
 
@@ -108,9 +114,12 @@ def test_it_can_only_show_what_it_would_write(checkout: Path, capsys: pytest.Cap
 
 def test_a_second_one_gets_the_next_migration(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(HERO, checkout)
-    main(["Villain", "name:text(1..100)"], checkout)
-    assert "alembic/versions/0006_villains.py" in capsys.readouterr().out
-    assert 'down_revision = "0005"' in (checkout / "alembic/versions/0006_villains.py").read_text()
+    main(["SpaceVillain", "name:text(1..100)"], checkout)
+    assert f"alembic/versions/{following(2)}_space_villains.py" in capsys.readouterr().out
+    assert (
+        f'down_revision = "{following(1)}"'
+        in (checkout / f"alembic/versions/{following(2)}_space_villains.py").read_text()
+    )
     python(checkout, "ruff", "check", "--no-cache", ".")
     python(
         checkout,
@@ -122,7 +131,7 @@ def test_a_second_one_gets_the_next_migration(checkout: Path, capsys: pytest.Cap
         "tests/unit/test_documentation.py",
     )
     capsys.readouterr()
-    assert "domain/heroes.py is there already" in refused(checkout, *HERO, capsys=capsys)
+    assert "domain/space_heroes.py is there already" in refused(checkout, *HERO, capsys=capsys)
 
 
 @pytest.mark.parametrize(
