@@ -39,6 +39,9 @@ SAMPLES = 10
 """More than any test needs."""
 
 INT_MAX = 2**63 - 1
+EXACT_MAX = 2**53
+"""FastAPI publishes bounds as floats, which hold none between this and ``INT_MAX`` exactly."""
+
 LONGEST = 30
 RESERVED = {
     *("id", "version", "check", "limit", "skip", "after", "offset", "sort", "cursor"),
@@ -273,6 +276,8 @@ def check_bounds(field: Field) -> None:
         raise CannotWrite(f"{field.name!r} is out of range: text has 0 to {TEXT_MAX:,} characters")
     if field.kind == "int" and max(-field.low, field.high) > INT_MAX:
         raise CannotWrite(f"{field.name!r} is out of range: numbers have 64 bits")
+    if field.kind == "int" and any(EXACT_MAX < abs(bound) < INT_MAX for bound in (field.low, field.high)):
+        raise CannotWrite(f"{field.name!r} cannot have this bound: use one up to {EXACT_MAX}, or {INT_MAX}")
 
 
 def check_unique(field: Field) -> None:

@@ -5,10 +5,10 @@ import re
 from base64 import b64encode
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Query
 from fastapi.testclient import TestClient
 from jsonschema_rs import Draft202012Validator
 from pydantic import SecretStr
@@ -174,7 +174,8 @@ def test_numbers_have_a_format(document: dict[str, Any]) -> None:
         if schema["type"] == "number":
             assert schema["format"] == "double"
         elif "maximum" in schema:
-            assert schema["format"] == ("int64" if schema["maximum"] == ID_MAX else "int32")
+            is_short = schema["minimum"] >= -(2**31) and schema["maximum"] < 2**31
+            assert schema["format"] == ("int32" if is_short else "int64")
     assert document["components"]["schemas"]["Item"]["properties"]["id"]["format"] == "int64"
 
 
@@ -191,6 +192,18 @@ def test_a_title_can_be_changed_by_either_name(document: dict[str, Any]) -> None
     validator = Draft202012Validator(document["components"]["schemas"]["ItemUpdate"])
     assert all(validator.is_valid(valid) for valid in ({}, {"title": "Towel"}, {"name": "Towel"}))
     assert not validator.is_valid({"name": ""})
+
+
+def test_bounds_of_64_bits_are_published_exactly() -> None:
+    app = create_app(build_container(Settings(database_url=SecretStr("memory://"))))
+
+    @app.get("/later")
+    def later(number: Annotated[int, Query(ge=-ID_MAX, le=5)]) -> None:
+        pass
+
+    (parameter,) = app.openapi()["paths"]["/later"]["get"]["parameters"]
+    assert parameter["schema"] == {"type": "integer", "format": "int64", "minimum": -ID_MAX, "maximum": 5}
+    assert type(parameter["schema"]["minimum"]) is int
 
 
 def test_routes_that_are_added_later_are_documented_alike(client: TestClient) -> None:

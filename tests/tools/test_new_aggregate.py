@@ -22,6 +22,7 @@ CITY = [
     "was:bool?",
     "story:text(0..10000)?",
     "pin:int(1000..1003) hidden",
+    "big:int(-9223372036854775807..9223372036854775807)?",
 ]
 """Names that SQL has, every type, narrow and negative bounds, text without an index."""
 
@@ -165,6 +166,7 @@ def test_a_second_one_gets_the_next_migration(checkout: Path, capsys: pytest.Cap
         (["Hero", "age:int(1..9)", "min_age:bool"], "'min_age' is the name of two fields or filters"),
         (["Hero", "age:int(9..1)"], "the bounds of 'age' are reversed"),
         (["Hero", "age:int(0..9223372036854775808)"], "'age' is out of range: numbers have 64 bits"),
+        (["Hero", "age:int(0..9007199254740993)"], "'age' cannot have this bound: use one up to 9007199254740992"),
         (["Hero", "name:text(1..10001)"], "'name' is out of range"),
         (["Hero", "name:text(0..0)"], "'name' is out of range"),
         (["Hero", "name:text(-1..5)"], "'name' is out of range"),

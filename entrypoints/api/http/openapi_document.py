@@ -168,9 +168,11 @@ def _complete_integers(part: Any) -> None:
     """Add the format of bounded integers. Make the bounds integers: FastAPI's floats cannot hold the greatest id."""
     if isinstance(part, dict):
         if part.get("type") == "integer":
-            part.update({key: min(int(part[key]), ID_MAX) for key in ("minimum", "maximum") if key in part})
+            bounds = {key: int(part[key]) for key in ("minimum", "maximum") if key in part}
+            part.update({key: max(-ID_MAX, min(bound, ID_MAX)) for key, bound in bounds.items()})
             if "maximum" in part:
-                part.setdefault("format", "int32" if part["maximum"] < 2**31 else "int64")
+                is_short = all(-(2**31) <= bound < 2**31 for bound in bounds.values())
+                part.setdefault("format", "int32" if is_short else "int64")
         part = part.values()
     if not isinstance(part, str | int | float | None):
         for each in part:
