@@ -50,8 +50,8 @@ class Equal:
     key: Callable[[Any], Any] = _same
 
     def predicate(self, value: Any) -> Callable[[Any], bool]:
-        wanted = None if value is None else self.key(value)
-        return lambda stored: bool(stored == wanted)
+        expected = None if value is None else self.key(value)
+        return lambda stored: bool(stored == expected)
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,7 @@ def test_bodies_that_are_too_large_together_are_refused(monkeypatch: pytest.Monk
 
 
 class Client:
-    """Sends a body to an application that reads it, and then reads the response if it is told to go on."""
+    """Sends a body to an application that reads it, and then reads the response when the client lets it go on."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -233,12 +233,12 @@ class AnyStore(RuleBasedStateMachine):
         expect(shown(views.list(ITEMS, page)), shown(self.store.items(page)))
         expect(shown(views.user_items(user, page)), shown(self.store.user_items(user, page)))
 
-    @rule(unit=units, wanted=user_filters, user=rows, limit=limits, skip=skips)
-    def find_users(self, unit: int, wanted: Row, user: int, limit: int, skip: int) -> None:
+    @rule(unit=units, conditions=user_filters, user=rows, limit=limits, skip=skips)
+    def find_users(self, unit: int, conditions: Row, user: int, limit: int, skip: int) -> None:
         """By any address, and by those of some who are there, in another case."""
         views = self.units[unit].uow.views
         theirs = [row["email"].swapcase() for row in self.store.rows["users"].values()][:5]
-        for sought in (wanted, *({**wanted, "email": email} for email in theirs)):
+        for sought in (conditions, *({**conditions, "email": email} for email in theirs)):
             for after in (0, self.id("users", user)):
                 page = PageParams(limit=limit, skip=skip, after=after)
                 expect(shown(views.list(USERS, page, sought)), shown(self.store.users(page, sought)))

@@ -28,7 +28,7 @@ def store_prices(units: Units, *prices: str | None) -> list[int]:
 
 
 def found(units: Units, sort: str = "id", **sought: Any) -> list[str]:
-    """The titles of the items that are wanted, of which there are as many as are counted."""
+    """The titles of the matching items, after checking that as many are counted."""
     views = units().views
     titles = [item["title"] for item in views.list(ITEMS, PageParams(sort=sort), sought).rows]
     assert views.count(ITEMS, sought) == len(titles)
@@ -85,13 +85,13 @@ def test_users_are_found_by_whether_they_are_active(unit_of_work: Units) -> None
 def test_users_that_are_found_come_with_their_items_and_in_pages(unit_of_work: Units) -> None:
     ids = [stored_user(unit_of_work, f"{n}@example.com", is_active=n % 2 == 0) for n in range(10)]
     items = store_items(unit_of_work, *({"owner_id": id} for id in ids for _ in range(2)))
-    views, wanted = unit_of_work().views, {"is_active": True}
-    first = views.list(USERS, PageParams(limit=2), wanted)
-    rest = views.list(USERS, PageParams(limit=2, skip=1, after=ids[2]), wanted)
+    views, conditions = unit_of_work().views, {"is_active": True}
+    first = views.list(USERS, PageParams(limit=2), conditions)
+    rest = views.list(USERS, PageParams(limit=2, skip=1, after=ids[2]), conditions)
     assert ([user["id"] for user in first.rows], first.more) == ([ids[0], ids[2]], True)
     assert ([user["id"] for user in rest.rows], rest.more) == ([ids[6], ids[8]], False)
     assert [[item["id"] for item in user["items"]] for user in first.rows] == [items[0:2], items[4:6]]
-    assert views.count(USERS, wanted) == 5
+    assert views.count(USERS, conditions) == 5
 
 
 def test_a_change_of_a_user_changes_how_they_are_found(unit_of_work: Units) -> None:
@@ -269,9 +269,11 @@ def test_prices_are_compared_exactly_and_what_has_none_is_not_within_bounds(
 
 def test_everything_that_is_asked_for_must_be_so_at_once(unit_of_work: Units) -> None:
     rick = stored_user(unit_of_work)
-    wanted = {"title": "Portal gun", "description": "Used", "price": Decimal(5), "owner_id": rick}
+    conditions = {"title": "Portal gun", "description": "Used", "price": Decimal(5), "owner_id": rick}
     others = {"title": "Portal  gun", "description": "New", "price": Decimal(6), "owner_id": None}
-    ids = store_items(unit_of_work, wanted, *({**wanted, name: value} for name, value in others.items()), wanted)
+    ids = store_items(
+        unit_of_work, conditions, *({**conditions, name: value} for name, value in others.items()), conditions
+    )
     price = Decimal(5)
     sought = {"owner_id": rick, "title": "Portal gun", "q": "used gun", "min_price": price, "max_price": price}
     views = unit_of_work().views
@@ -390,7 +392,7 @@ def test_what_is_equal_is_sorted_by_id_in_the_same_direction(unit_of_work: Units
 
 
 def followed(
-    units: Units, sort: str, limit: int = 2, between: Callable[[int], None] | None = None, **wanted: Any
+    units: Units, sort: str, limit: int = 2, between: Callable[[int], None] | None = None, **conditions: Any
 ) -> list[int]:
     """The ids on all pages, of which there are 20 at most, each behind the last row of the one before.
 
@@ -399,7 +401,7 @@ def followed(
     seen: list[int] = []
     position: dict[str, Any] = {}
     for _ in range(20):
-        page = units().views.list(ITEMS, PageParams(sort=sort, limit=limit, **position), wanted)
+        page = units().views.list(ITEMS, PageParams(sort=sort, limit=limit, **position), conditions)
         seen += [item["id"] for item in page.rows]
         if not page.more:
             break

@@ -64,10 +64,10 @@ def shown(units: Units) -> list[object]:
         {"title": "Towel 1"},
         {"min_price": Decimal(0)},
     ]
-    wanted = [(replace(page, sort=sort), each) for each in filters for sort in SORTS]
+    conditions = [(replace(page, sort=sort), each) for each in filters for sort in SORTS]
     people: list[Filter] = [NO_FILTER, {"is_active": True}, {"email": "a@example.com"}]
     return [
-        [(views.list(ITEMS, sorted_page, each), views.count(ITEMS, each)) for sorted_page, each in wanted],
+        [(views.list(ITEMS, sorted_page, each), views.count(ITEMS, each)) for sorted_page, each in conditions],
         [(views.list(USERS, page, each), views.count(USERS, each)) for each in people],
     ]
 

@@ -228,8 +228,8 @@ def test_a_page_of_users_ends_before_their_items_have_too_many_characters(
     unit_of_work: Units, characters: int, expected: int, more: bool
 ) -> None:
     users = with_text(unit_of_work, 100, 200, 100, 200, 100, 300, owners=3)
-    for wanted in (NO_FILTER, {"is_active": True}):
-        page = unit_of_work().views.list(USERS, PageParams(characters=characters), wanted)
+    for conditions in (NO_FILTER, {"is_active": True}):
+        page = unit_of_work().views.list(USERS, PageParams(characters=characters), conditions)
         assert ([user["id"] for user in page.rows], page.more) == (users[:expected], more)
         assert all(len(user["items"]) == 2 for user in page.rows)
 

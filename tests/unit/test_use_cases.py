@@ -177,12 +177,12 @@ def test_those_who_are_wanted_are_listed_and_counted(uow: InMemoryUnitOfWork, ri
 def test_items_that_are_wanted_are_listed_in_the_wanted_order_and_counted(uow: InMemoryUnitOfWork, rick: int) -> None:
     for title in ("Portal gun", "Flask", "Portal fluid"):
         create_item(uow, title=title, owner_id=rick)
-    wanted = {"q": "portal"}
-    assert [item["title"] for item in list_items(uow, PageParams(sort="title"), wanted).rows] == [
+    conditions = {"q": "portal"}
+    assert [item["title"] for item in list_items(uow, PageParams(sort="title"), conditions).rows] == [
         "Portal fluid",
         "Portal gun",
     ]
-    assert (uow.views.count(ITEMS), uow.views.count(ITEMS, wanted)) == (3, 2)
+    assert (uow.views.count(ITEMS), uow.views.count(ITEMS, conditions)) == (3, 2)
 
 
 def test_what_is_changed_of_a_user_changes_and_the_rest_stays(uow: InMemoryUnitOfWork, rick: int) -> None:
