@@ -31,7 +31,9 @@ PRODUCT = ("domain", "service_layer", "adapters", "alembic", "entrypoints")
 
 
 def run(folder: Path, *command: str) -> str:
-    environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    options = "PYTEST_ADDOPTS", "COV_CORE_SOURCE", "COV_CORE_CONFIG", "COV_CORE_DATAFILE"  # of this test run
+    environment = {name: value for name, value in os.environ.items() if name not in options}
+    environment["PYTHONPATH"] = str(folder)
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
