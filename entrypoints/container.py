@@ -30,11 +30,7 @@ def _url(settings: Settings) -> URL:
 
 def _limits(settings: Settings) -> Limits:
     return Limits(
-        readers=settings.threads
-        + settings.list_threads
-        + settings.scan_threads
-        + processors()
-        + 1,  # for /health/ready
+        readers=2 * settings.threads + settings.scan_threads + processors() + 1,  # the last for /health/ready
         writers=settings.threads + processors() + 1,  # hashing has one thread per processor, batches one
         pool_wait=settings.pool_wait,
         connect_wait=settings.connect_wait,

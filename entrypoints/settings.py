@@ -193,11 +193,6 @@ class Settings(BaseSettings):
         Field(ge=PASSWORD_MIN_LENGTH, le=PASSWORD_MAX_LENGTH, description="Minimum length of a new password"),
     ] = PASSWORD_MIN_LENGTH
 
-    @property
-    def list_threads(self) -> int:
-        """Threads for lists, and as many connections."""
-        return (self.threads + 1) // 2
-
 
 def load_settings() -> Settings:
     """Read the settings.

@@ -57,7 +57,6 @@ def _thread_pools(store: Store, settings: Settings) -> ThreadPools:
     return ThreadPools(
         store,
         threads=settings.threads,
-        lists=settings.list_threads,
         processors=processors(),
         requests=settings.requests,
         timeouts=Timeouts(thread=settings.pool_wait, deadline=settings.deadline, max_queued=settings.queue),

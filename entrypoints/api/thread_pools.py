@@ -248,14 +248,13 @@ class ThreadPool:
 class ThreadPools:
     """The thread pools of one process.
 
-    ``reading`` and ``writing`` have ``threads`` threads each; ``writing`` has one if the store takes one writer at a
-    time, and commits waiting writers together. ``listing`` has fewer, as a page can take as long as 100 single
-    resources. ``scanning`` has few, for reads that could keep a database busy by themselves, and ``batches`` has one,
-    for writes that take as long as a thousand others. ``hashing`` has one a processor: a password takes one of them,
-    and 19 MiB, for 20 ms. ``checking`` has one, for readiness checks while all other pools are busy.
+    ``reading``, ``listing`` and ``writing`` have ``threads`` threads each; ``writing`` has one if the store takes one
+    writer at a time, and commits waiting writers together. ``listing`` is for lists: a page can take as long as 100
+    single resources. ``scanning`` has few, for reads that could keep a database busy by themselves, and ``batches``
+    has one, for writes that take as long as a thousand others. ``hashing`` has one a processor: a password takes one of
+    them, and 19 MiB, for 20 ms. ``checking`` has one, for readiness checks while all other pools are busy.
 
     :param requests: the most requests in progress at once; each pool but ``reading`` may have a part of them.
-    :param lists: threads of ``listing``.
     :param scans: threads of ``scanning``.
     """
 
@@ -264,7 +263,6 @@ class ThreadPools:
         store: Store,
         *,
         threads: int,
-        lists: int,
         processors: int,
         requests: int,
         timeouts: Timeouts,
@@ -277,7 +275,7 @@ class ThreadPools:
             return replace(timeouts, max_pending=max(1, int(requests * _SHARES[pool])))
 
         self.reading = ThreadPool("reading", threads, timeouts, may_scan=False)
-        self.listing = ThreadPool("listing", lists, share("listing", timeouts), may_scan=False)
+        self.listing = ThreadPool("listing", threads, share("listing", timeouts), may_scan=False)
         self.scanning = ThreadPool("scanning", scans, share("scanning", scan_timeouts))
         writing = share("writing", timeouts)
         if store.single_writer:

@@ -496,7 +496,7 @@ def test_lists_do_not_delay_reads_of_one_resource(container: Container, path: st
         ):
             pool = app.state.thread_pools.listing
             async with create_task_group() as group:
-                for _ in range(container.settings().list_threads):
+                for _ in range(container.settings().threads):
                     group.start_soon(pool.run, go_on.wait)
                 for _ in range(30):
                     group.start_soon(read_list, client)

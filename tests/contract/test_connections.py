@@ -97,7 +97,7 @@ def test_every_connection_comes_back(impatient: Impatient) -> None:
 
 def test_pools_are_as_large_as_the_threads_that_use_them_and_no_larger(impatient: Impatient) -> None:
     engines = impatient(threads=3).engines()
-    assert engines.reader.pool.size() == 3 + 2 + 1 + processors() + 1
+    assert engines.reader.pool.size() == 3 + 3 + 1 + processors() + 1
     assert engines.scanner.pool.size() == 1
     assert engines.writer.pool.size() == (1 if engines.writer.dialect.name == "sqlite" else 3 + processors() + 1)
     assert engines.reader.pool._max_overflow == engines.writer.pool._max_overflow == 0
