@@ -181,7 +181,7 @@ STORES = pytest.mark.parametrize("kind", ["memory", "sqlite"])
 
 @STORES
 def test_responses_conform_to_openapi(databases: Databases, kind: str) -> None:
-    if found := violations(create_app(databases.migrated(kind)), Counter(), examples=20):
+    if found := violations(create_app(databases.migrated(kind)), Counter(), examples=10):
         pytest.fail("\n".join(found), pytrace=False)
 
 
